@@ -7,14 +7,16 @@
 #include <stdlib.h>
 
 static const char *const texts[KH_N_LANGS][M_COUNT] = {
-	[KH_VI] = {
+	[KH_VI] =
+		{
 #define KH_M(key, text) [M_##key] = text,
 #include "catalogue/vi.def"
-	},
-	[KH_EN] = {
+		},
+	[KH_EN] =
+		{
 #include "catalogue/en.def"
 #undef KH_M
-	},
+		},
 };
 
 static const char *const keys[M_COUNT] = {

@@ -41,7 +41,8 @@ bool kh_slice_starts(struct kh_slice s, struct kh_slice head);
 struct kh_slice kh_slice_from(struct kh_slice s, size_t start); /* empty when start is past the end */
 struct kh_slice kh_slice_to(struct kh_slice s, size_t n);       /* at most the first n bytes */
 struct kh_slice kh_slice_trim(struct kh_slice s);               /* blanks, tabs, CR and LF off both ends */
-/* Cuts s at the first `mark`: the part before it goes out, *s becomes what follows. False, s untouched: no mark. */
+/* Cuts s at the first `mark`: the part before it goes out, *s becomes what follows. False, s untouched: no
+ * mark. */
 bool kh_slice_cut(struct kh_slice *s, uint8_t mark, struct kh_slice *before);
 /* Decimal digits and nothing else. KH_EFORMAT, or KH_ERANGE past `max`. */
 KH_MUST_USE enum kh_err kh_slice_u64(struct kh_slice s, uint64_t max, uint64_t *out);
