@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * event.h - one log event as a flat list of named values, whatever it was written in.
- * Nested names are joined by a dot ("Event.EventData.Image", "winlog.event_data.Image"); an element of an array
- * carries the name of the array, so a name may occur more than once. Values are the decoded text: numbers and
- * booleans as they were written, EVENT_NULL with an empty value.
- * Ownership: names and values point into the input, into the producer's scratch memory, or at constants; all die at
- * the producer's next event. The event owns only `fields`. Cost: event_add is amortised O(1) and allocates
- * only while the largest event so far grows. Errors: KH_ELIMIT past EVENT_MAX_FIELDS. Threads: one owner. */
+ * Nested names are joined by a dot ("Event.EventData.Image", "winlog.event_data.Image"); an element of an
+ * array carries the name of the array, so a name may occur more than once. Values are the decoded text:
+ * numbers and booleans as they were written, EVENT_NULL with an empty value.
+ * Ownership: names and values
+ * point into the input, into the producer's scratch memory, or at constants; all die at the producer's next
+ * event. The event owns only `fields`. Cost: event_add is amortised O(1) and allocates only while the largest
+ * event so far grows. Errors: KH_ELIMIT past EVENT_MAX_FIELDS. Threads: one owner. */
 #ifndef KH_CODEC_EVENT_H
 #define KH_CODEC_EVENT_H
 #include "base/slice.h"
@@ -30,7 +31,8 @@ struct event {
 
 void event_clear(struct event *e);
 void event_free(struct event *e); /* NULL is allowed; frees `fields`, not the struct */
-KH_MUST_USE enum kh_err event_add(struct event *e, struct kh_slice name, struct kh_slice value, enum event_type type);
+KH_MUST_USE enum kh_err event_add(struct event *e, struct kh_slice name, struct kh_slice value,
+								  enum event_type type);
 /* The first field of that exact name, or NULL. O(n_fields): for tests and rare looks, not for the matcher. */
 const struct event_field *event_find(const struct event *e, const char *name);
 #endif
