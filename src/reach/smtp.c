@@ -366,8 +366,9 @@ static void not_connected(struct smtp_transfer *t, CURLcode rc)
 	const char *detail = t->curl_text[0] != '\0' ? t->curl_text : curl_easy_strerror(rc);
 	for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
 		if (reasons[i].code == rc) key = reasons[i].key;
-	struct smtp_outcome o = {.result = SMTP_TEMPORARY, .code = t->reply.complete ? t->reply.code : 0};
-	kh_msg_write(o.text, sizeof o.text, kh_lang(), key, o.code >= 400 ? t->reply.text : detail, NULL);
+	struct smtp_outcome o = {.result = SMTP_TEMPORARY,
+							 .code = t->reply.complete && t->reply.code >= 400 ? t->reply.code : 0};
+	kh_msg_write(o.text, sizeof o.text, kh_lang(), key, o.code > 0 ? t->reply.text : detail, NULL);
 	finish(t, &o);
 }
 

@@ -91,8 +91,8 @@ static bool fill(X509 *x, EVP_PKEY *key, const char *cn, const char *names, int6
 	return X509_set_version(x, X509_VERSION_3) == 1 && set_serial(x) && set_dates(x, now_ns) &&
 		   set_subject(x, cn) && X509_set_pubkey(x, key) == 1 &&
 		   add_extension(x, NID_subject_alt_name, names) &&
-		   add_extension(x, NID_basic_constraints, "critical,CA:TRUE,pathlen:0") &&
-		   add_extension(x, NID_key_usage, "critical,digitalSignature,keyCertSign") &&
+		   add_extension(x, NID_basic_constraints, "critical,CA:FALSE") &&
+		   add_extension(x, NID_key_usage, "critical,digitalSignature") &&
 		   add_extension(x, NID_ext_key_usage, "serverAuth") &&
 		   add_extension(x, NID_subject_key_identifier, "hash") && X509_sign(x, key, EVP_sha256()) > 0;
 }
