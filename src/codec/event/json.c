@@ -348,15 +348,22 @@ static enum kh_err parse(struct event_json *p, struct kh_slice line)
 	return walk(p);
 }
 
+enum kh_err event_json_append(struct event_json *p, struct kh_slice text, struct event *out,
+							  struct kh_diag *diag)
+{
+	size_t n_before = out->n_fields;
+	p->out = out;
+	p->diag = diag;
+	p->fault = JSON_FAULT_NONE;
+	enum kh_err err = parse(p, text);
+	if (err != KH_OK) out->n_fields = n_before;
+	return err;
+}
+
 enum kh_err event_json_parse(struct event_json *p, struct kh_slice line, struct event *out,
 							 struct kh_diag *diag)
 {
 	event_clear(out);
 	out->raw = line;
-	p->out = out;
-	p->diag = diag;
-	p->fault = JSON_FAULT_NONE;
-	enum kh_err err = parse(p, line);
-	if (err != KH_OK) out->n_fields = 0;
-	return err;
+	return event_json_append(p, line, out, diag);
 }

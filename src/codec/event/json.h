@@ -37,5 +37,8 @@ struct event_json *event_json_new(void);    /* NULL when out of memory */
 void event_json_free(struct event_json *p); /* NULL is allowed */
 KH_MUST_USE enum kh_err event_json_parse(struct event_json *p, struct kh_slice line, struct event *out,
 										 struct kh_diag *diag);
+/* The same, behind the fields that `out` holds already; `raw` stays. On failure `out` is as it was. */
+KH_MUST_USE enum kh_err event_json_append(struct event_json *p, struct kh_slice text, struct event *out,
+										  struct kh_diag *diag);
 enum event_json_fault event_json_fault(const struct event_json *p);
 #endif
