@@ -48,7 +48,7 @@ static bool who(struct kh_slice s, struct access *a)
 	struct kh_slice first, second, ident, rest = s;
 	if (!kh_slice_cut(&rest, ' ', &first)) return false;
 	struct kh_slice after = rest;
-	if (kh_slice_cut(&after, ' ', &second) && memchr(after.p, ' ', after.n) != NULL && !is_address(first) &&
+	if (kh_slice_cut(&after, ' ', &second) && scan_has(after, ' ') && !is_address(first) &&
 		(is_address(second) || has_port(first))) {
 		a->vhost = first;
 		first = second;
@@ -138,7 +138,7 @@ static size_t escape(struct kh_slice s, uint8_t *out)
 static enum kh_err decode(struct kh_slice s, struct scratch *scratch, struct kh_slice *out)
 {
 	*out = s;
-	if (s.n == 0 || memchr(s.p, '\\', s.n) == NULL) return KH_OK;
+	if (!scan_has(s, '\\')) return KH_OK;
 	uint8_t *to = scratch_room(scratch, s.n);
 	if (to == NULL) return KH_ELIMIT;
 	size_t n = 0;

@@ -83,7 +83,7 @@ static enum kh_err unhex(struct audit *a, struct kh_slice s, struct kh_slice *ou
 /* The arguments of a process title are parted by NULs. */
 static enum kh_err blanks_for_nuls(struct audit *a, struct kh_slice *s)
 {
-	if (memchr(s->p, 0, s->n) == NULL) return KH_OK;
+	if (!scan_has(*s, 0)) return KH_OK;
 	uint8_t *to = scratch_room(a->scratch, s->n);
 	if (to == NULL) return KH_ELIMIT;
 	for (size_t i = 0; i < s->n; i++) to[i] = s->p[i] == 0 ? ' ' : s->p[i];

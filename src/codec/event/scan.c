@@ -83,6 +83,11 @@ size_t scan_last(struct kh_slice s, struct kh_slice needle)
 	return s.n;
 }
 
+bool scan_has(struct kh_slice s, uint8_t byte)
+{
+	return s.n > 0 && memchr(s.p, byte, s.n) != NULL;
+}
+
 int scan_hex(uint8_t c)
 {
 	if (c >= '0' && c <= '9') return c - '0';

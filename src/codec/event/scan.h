@@ -15,5 +15,6 @@ size_t scan_rfc3339(struct kh_slice s); /* "yyyy-mm-ddThh:mm:ss[.f][zone]"; a bl
 /* The last place of `needle` in s, or s.n. */
 size_t scan_last(struct kh_slice s, struct kh_slice needle);
 size_t scan_first(struct kh_slice s, struct kh_slice needle);
-int scan_hex(uint8_t c); /* the digit's value, or -1 */
+bool scan_has(struct kh_slice s, uint8_t byte); /* an empty slice may have no pointer */
+int scan_hex(uint8_t c);                        /* the digit's value, or -1 */
 #endif

@@ -127,7 +127,7 @@ static bool word_ok(struct kh_slice name, struct kh_slice value)
 	}
 	bool word = kh_slice_is(name, "src") || kh_slice_is(name, "src_host") ||
 				kh_slice_is(name, "auth_method") || kh_slice_starts(name, KH_LIT("pam."));
-	return !word || memchr(value.p, ' ', value.n) == NULL;
+	return !word || !scan_has(value, ' ');
 }
 
 /* The value in front of `next` (the literal that follows), or the rest. A port that ends a phrase ends at a
@@ -214,7 +214,7 @@ static enum kh_err sudo(struct kh_slice s, struct event *out)
 {
 	s = scan_spaces(s);
 	size_t colon = scan_first(s, KH_LIT(" : "));
-	if (colon == s.n || scan_first(s, KH_LIT("COMMAND=")) == s.n || memchr(s.p, ' ', colon) != NULL)
+	if (colon == s.n || scan_first(s, KH_LIT("COMMAND=")) == s.n || scan_has(kh_slice_to(s, colon), ' '))
 		return KH_OK;
 	KH_TRY(event_add(out, KH_LIT("user"), kh_slice_to(s, colon), EVENT_STRING));
 	s = kh_slice_from(s, colon + 3);

@@ -153,7 +153,7 @@ static bool take_host(struct kh_slice *s, struct syslog_message *m)
 		return false;
 	if (!kh_slice_cut(&rest, ' ', &word) || word.n == 0 || word.n > 255) return false;
 	if (word.p[word.n - 1] == ':' && !(rest.n > 0 && rest.p[0] == '%')) return false;
-	if (memchr(word.p, '[', word.n) != NULL || memchr(word.p, '=', word.n) != NULL) return false;
+	if (scan_has(word, '[') || scan_has(word, '=')) return false;
 	if (word.p[word.n - 1] == ':') word.n--; /* "host: %ASA-..." */
 	m->hostname = word;
 	*s = scan_spaces(rest);
