@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * smtp.h - hands mails to one relay (RFC 5321; STARTTLS RFC 3207; implicit TLS RFC 8314; AUTH RFC 4954),
  * driven by a uv loop. libcurl connects, verifies the certificate and logs in; the mail dialogue after it is
- * ours, because the end-of-data dot must wait for the caller (docs/adr/smtp-dialogue.md).
+ * ours, because the end-of-data dot must wait for the caller (docs/adr/0020-smtp-dialogue.md).
  *
  * One mail: smtp_send -> ... -> committing(arg): the relay holds the whole message but the dot -> the caller
  * notes that durably -> smtp_commit -> done(arg, outcome). If the process dies before smtp_commit, nothing
