@@ -234,6 +234,15 @@ static void phrases_of_login_programs(void **st)
 		   "|su.target=root|user=bob|su.tty=pts/1|outcome=failure");
 	phrase("/USR/SBIN/CRON[9]", "(root) CMD (run-parts /etc/cron.hourly)",
 		   "|user=root|cron.command=run-parts /etc/cron.hourly");
+	phrase(
+		"sshd[1]",
+		"Disconnecting authenticating user root 192.0.2.7 port 4: Too many authentication failures [preauth]",
+		"|user=root|src_ip=192.0.2.7|src_port=4|reason=Too many authentication failures "
+		"[preauth]|outcome=failure");
+	phrase("sshd[1]", "banner exchange: Connection from 192.0.2.7 port 4: invalid format",
+		   "|src_ip=192.0.2.7|src_port=4|reason=invalid format");
+	phrase("userdel[1]", "delete user 'bob'", "|user=bob");
+	phrase("passwd[1]", "password for 'bob' changed by 'root'", "|user=bob|passwd.by=root");
 	phrase("cat", "Failed password for root from 192.0.2.7 port 50122 ssh2", "");
 }
 

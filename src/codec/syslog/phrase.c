@@ -40,6 +40,11 @@ static const struct phrase phrases[] = {
 	{"sshd", "Connection reset by invalid user {user src_ip>} port {src_port}", {FAILED, UNKNOWN}},
 	{"sshd", "Disconnected from authenticating user {user src_ip>} port {src_port}", {FAILED}},
 	{"sshd", "Disconnected from invalid user {user src_ip>} port {src_port}", {FAILED, UNKNOWN}},
+	{"sshd", "Disconnecting authenticating user {user src_ip>} port {src_port}: {reason}", {FAILED}},
+	{"sshd", "Disconnecting invalid user {user src_ip>} port {src_port}: {reason}", {FAILED, UNKNOWN}},
+	{"sshd", "input_userauth_request: invalid user {user} [preauth]", {FAILED, UNKNOWN}},
+	{"sshd", "banner exchange: Connection from {src_ip} port {src_port}: {reason}", {NULL}},
+	{"sshd", "error: Received disconnect from {src_ip}: {*}", {NULL}},
 	{"sshd", "Disconnected from user {user src_ip>} port {src_port}", {NULL}},
 	{"sshd", "Disconnected from {src_ip} port {src_port}", {NULL}},
 	{"sshd", "Connection closed by {src_ip} port {src_port}", {NULL}},
@@ -92,6 +97,8 @@ static const struct phrase phrases[] = {
 	{"cron", "({user}) CMD ({cron.command>})", {NULL}},
 	{"crond", "({user}) CMD ({cron.command>})", {NULL}},
 	{"useradd", "new user: name={user}, UID={uid}, GID={gid}, home={home}, shell={shell}{*}", {NULL}},
+	{"userdel", "delete user '{user}'", {NULL}},
+	{"passwd", "password for '{user}' changed by '{passwd.by}'", {NULL}},
 	{"usermod", "add '{user}' to group '{group}'", {NULL}},
 };
 
