@@ -256,7 +256,7 @@ static enum kh_err close_frame(struct event_json *p)
 
 static enum kh_err value(struct event_json *p, struct kh_slice name)
 {
-	struct kh_slice text;
+	struct kh_slice text = {0};
 	switch (peek(p)) {
 	case '{':
 		return open_frame(p, name, false);
@@ -290,7 +290,7 @@ static enum kh_err join(struct event_json *p, struct kh_slice key, struct kh_sli
 
 static enum kh_err member(struct event_json *p)
 {
-	struct kh_slice key, name;
+	struct kh_slice key = {0}, name = {0};
 	if (peek(p) != '"') return bad_token(p);
 	KH_TRY(string(p, &key));
 	if (peek(p) != ':') return bad_token(p);
