@@ -5,6 +5,7 @@
 #include <netdb.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "base/message.h"
 #include "reach/smtp.h"
@@ -44,5 +45,6 @@ enum kh_err reach_prepare(struct kh_diag *d)
 	CURLcode rc = curl_global_init(CURL_GLOBAL_ALL); /* GnuTLS too, and its random source */
 	if (rc != CURLE_OK) return kh_say(d, KH_ESYS, M_REACH_PREPARE, curl_easy_strerror(rc), NULL);
 	warm_name_services();
+	tzset(); /* GnuTLS words dates in local time */
 	return KH_OK;
 }

@@ -488,6 +488,8 @@ static bool set_options(CURL *e, const struct smtp_client *c, struct smtp_transf
 	SET(CURLOPT_SSL_VERIFYPEER, 1L);
 	SET(CURLOPT_SSL_VERIFYHOST, 2L);
 	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	SET(CURLOPT_CAPATH,
+		NULL); /* else Debian's folder is trusted beside the file, and read whole at each connection */
 	if (c->ca_file != NULL) SET(CURLOPT_CAINFO, c->ca_file);
 	if (c->user != NULL) SET(CURLOPT_USERNAME, c->user);
 	if (c->user != NULL) SET(CURLOPT_PASSWORD, c->password);

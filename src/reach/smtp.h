@@ -26,7 +26,7 @@ struct smtp_settings {
 	const char *host; /* name or address, without brackets */
 	uint16_t port;    /* 0: 25, 587 or 465, as `tls` says */
 	enum smtp_tls tls;
-	const char *ca_file;         /* PEM; NULL: the system's bundle */
+	const char *ca_file;         /* PEM, trusted instead of the system; NULL: the system's bundle */
 	const char *user, *password; /* NULL: no login; refused without TLS but to a loopback address */
 	const char *helo;            /* our own name in EHLO */
 	unsigned timeout_s;          /* each step: connect and login, each reply; 0: 60 */

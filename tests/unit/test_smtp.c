@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The mail client against a real server (smtp_relay.py over aiosmtpd) and against a scripted one for what a
- * real server does not do. Skips the first half, and says so, where python3-aiosmtpd is missing. */
+ * The mail client against a real server (smtp_relay.py over aiosmtpd), its faults included. Where
+ * python3-aiosmtpd is missing, all that needs a server is skipped, and the test says so. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
