@@ -2,7 +2,7 @@
 #include "desk/contact.h"
 
 #include "api/hours.h"
-#include "desk/own.h"
+#include "desk/record.h"
 
 enum { MAX_LEVELS = 32, MAX_CONTACTS = 64, OFF_DUTY = 100 };
 
@@ -118,3 +118,38 @@ enum kh_err contact_choose(struct desk *d, const char *organisation, int64_t abo
 		json_decref(list);
 	return err;
 }
+
+/* ---- import ---- */
+
+static enum kh_err write_one(struct import *im, const json_t *cells, int64_t line, struct kh_diag *diag)
+{
+	char id[KH_UUID_TEXT];
+	const char *organisation = record_cell(cells, "organisation");
+	KH_TRY(db_exec(
+		im->d->db,
+		"INSERT INTO contact (id, organisation_id, name, role, email, phone, hours, language, created_ns,"
+		" changed_ns) SELECT $1, organisation.id, $3, $4, $5, $6, $7, $8, $9, $9 FROM organisation"
+		" WHERE organisation.code = $2 ON CONFLICT (organisation_id, email, role) DO UPDATE SET"
+		" name = excluded.name, phone = excluded.phone, hours = excluded.hours, language = excluded.language,"
+		" changed_ns = excluded.changed_ns",
+		DB_ARGS(db_str(kh_uuid7(id, im->now_ns)), db_str(organisation), db_str(record_cell(cells, "name")),
+				db_str(record_cell(cells, "role")), db_str(record_cell(cells, "email")),
+				db_str(record_cell(cells, "phone")), db_str(record_cell(cells, "hours")),
+				db_str(record_cell(cells, "language")), db_int(im->now_ns)),
+		diag));
+	if (db_changes(im->d->db) == 0)
+		import_error(im, line, "organisation", M_NO_ORGANISATION, organisation, NULL);
+	return KH_OK;
+}
+
+const struct record_kind contact_kind = {
+	.name = "contacts",
+	.one = "contact",
+	.columns = "organisation.code AS organisation, contact.name AS name, contact.role AS role, contact.email "
+			   "AS email,"
+			   " contact.phone AS phone, contact.hours AS hours, contact.language AS language",
+	.from = " FROM contact JOIN organisation ON organisation.id = contact.organisation_id",
+	.where = " WHERE organisation.code = $1 AND contact.email = $2 AND contact.role = $3",
+	.keys = {"organisation", "email", "role"},
+	.write = write_one,
+};

@@ -11,6 +11,7 @@
 #include "desk/own.h"
 
 const struct desk_settings desk_defaults = {
+	.open_at = DESK_HIGH,
 	.window_ns = KH_HOUR,
 	.window_max_ns = KH_DAY,
 	.reminder_ns = 30 * KH_MINUTE,
@@ -38,7 +39,8 @@ enum kh_err desk_new(struct db *db, const struct desk_settings *settings, const 
 	d->settings = settings != NULL ? *settings : desk_defaults;
 	if (ports != NULL) d->ports = *ports;
 	d->roles = json_object();
-	enum kh_err err = d->roles != NULL ? reload_places(d, diag) : KH_ENOMEM;
+	d->rates = json_object();
+	enum kh_err err = d->roles != NULL && d->rates != NULL ? reload_places(d, diag) : KH_ENOMEM;
 	if (err != KH_OK) {
 		desk_free(d);
 		return err;
@@ -52,6 +54,7 @@ void desk_free(struct desk *d)
 	if (d == NULL) return;
 	resolver_free(d->places);
 	json_decref(d->roles);
+	json_decref(d->rates);
 	free(d);
 }
 

@@ -13,16 +13,20 @@
 struct db;
 struct desk;
 
+/* Sigma's levels, in order. */
+enum desk_level { DESK_INFORMATIONAL, DESK_LOW, DESK_MEDIUM, DESK_HIGH, DESK_CRITICAL };
+
 struct desk_settings {
-	int64_t window_ns;     /* a finding seen again within this time is the same finding */
-	int64_t window_max_ns; /* but no finding gathers for longer than this */
-	int64_t reminder_ns;   /* between reminders of an incident that nobody acknowledged */
-	int64_t reminders_max; /* then the parent's contacts are told too */
+	enum desk_level open_at; /* findings of this level and above open incidents */
+	int64_t window_ns;       /* a finding seen again within this time is the same finding */
+	int64_t window_max_ns;   /* but no finding gathers for longer than this */
+	int64_t reminder_ns;     /* between reminders of an incident that nobody acknowledged */
+	int64_t reminders_max;   /* then the parent's contacts are told too */
 	int64_t mail_expiry_ns;
 	uint64_t store_max_bytes; /* 0: no limit but the disk */
 };
 
-extern const struct desk_settings desk_defaults; /* 1 h, 24 h, 30 min, 6, 24 h, no limit */
+extern const struct desk_settings desk_defaults; /* high, 1 h, 24 h, 30 min, 6, 24 h, no limit */
 
 struct desk_ports {
 	void *ctx;

@@ -9,9 +9,18 @@
 
 enum { MAX_TEXT = 500, MAX_HOST = 253, MAX_TAGS = 64, MAX_MATCHED = 64, MAX_VALUE = 1024 };
 
-bool finding_level_opens(struct kh_slice level)
+static const char *const levels[] = {"informational", "low", "medium", "high", "critical"};
+
+enum desk_level finding_level(struct kh_slice level)
 {
-	return kh_slice_is(level, "high") || kh_slice_is(level, "critical");
+	for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)
+		if (kh_slice_is(level, levels[i])) return (enum desk_level)i;
+	return DESK_INFORMATIONAL;
+}
+
+const char *finding_level_name(enum desk_level level)
+{
+	return levels[level];
 }
 
 /* A host that cannot be folded (not UTF-8 never comes this far) or is over-long is no host. */

@@ -7,10 +7,8 @@
 #include <jansson.h>
 
 #include "base/uuid.h"
+#include "desk/desk.h"
 #include "desk/resolve.h"
-
-struct desk;
-struct db_rows;
 
 enum { FINDING_ENTITY = 300, FINDING_FIRST = 3, FINDING_LATEST = 2, FINDING_LINE = 8192 };
 
@@ -37,7 +35,9 @@ KH_MUST_USE enum kh_err sighting_read(struct desk *d, const json_t *element, int
 /* Within the caller's transaction. */
 KH_MUST_USE enum kh_err finding_apply(struct desk *d, const struct sighting *s, int64_t now_ns,
 									  struct finding_ref *out, struct kh_diag *diag);
-bool finding_level_opens(struct kh_slice level); /* high and critical open incidents */
+/* A level that Sigma does not know counts as informational. */
+enum desk_level finding_level(struct kh_slice level);
+const char *finding_level_name(enum desk_level level);
 /* {"finding": {...}, "evidence": [...]}; NULL in *out when there is none. */
 KH_MUST_USE enum kh_err finding_show(struct desk *d, const char *id, json_t **out, struct kh_diag *diag);
 #endif

@@ -120,7 +120,7 @@ static enum kh_err insert(struct desk *d, const struct sighting *s, struct incid
 	kh_uuid7(i.id, now_ns);
 	draw_code(i.code);
 	copy(i.organisation, sizeof i.organisation, s->place.organisation);
-	snprintf(i.severity, sizeof i.severity, "%.*s", (int)s->level.n, (const char *)s->level.p);
+	copy(i.severity, sizeof i.severity, finding_level_name(finding_level(s->level)));
 	snprintf(i.state, sizeof i.state, "open");
 	KH_TRY(draw_number(d, now_ns, i.number, sizeof i.number, diag));
 	kh_buf_text(&title, "");
@@ -194,7 +194,7 @@ static enum kh_err open_new(struct desk *d, const struct sighting *s, const stru
 
 static bool rises(const struct incident *i, const struct sighting *s)
 {
-	return strcmp(i->severity, "high") == 0 && kh_slice_is(s->level, "critical");
+	return finding_level(s->level) > finding_level(kh_str(i->severity));
 }
 
 /* Severity is the highest seen, T0 the earliest. */
@@ -205,7 +205,10 @@ static enum kh_err absorb(struct desk *d, const struct incident *i, const struct
 		d->db,
 		"UPDATE incident SET severity = $2, t0_ns = CASE WHEN t0_ns > $3 THEN $3 ELSE t0_ns END WHERE id = "
 		"$1",
-		DB_ARGS(db_str(i->id), db_str(rises(i, s) ? "critical" : i->severity), db_int(s->first_ns)), diag);
+		DB_ARGS(db_str(i->id),
+				db_str(rises(i, s) ? finding_level_name(finding_level(s->level)) : i->severity),
+				db_int(s->first_ns)),
+		diag);
 }
 
 /* Another rule saw the same entity. While the incident is open its reminders tell of it; once people took it
@@ -240,7 +243,7 @@ enum kh_err incident_on_finding(struct desk *d, const struct sighting *s, const 
 {
 	struct incident i;
 	bool found;
-	if (!finding_level_opens(s->level) || s->muted) return KH_OK;
+	if (finding_level(s->level) < d->settings.open_at || s->muted) return KH_OK;
 	KH_TRY(find(d,
 				"SELECT " INCIDENT_COLUMNS " FROM incident_finding JOIN incident"
 				" ON incident.id = incident_finding.incident_id WHERE incident_finding.finding_id = $1",

@@ -23,6 +23,14 @@ const char *incident_mail_name(enum incident_mail why)
 	return kinds[why].name;
 }
 
+static const enum kh_msg severities[] = {
+	[DESK_INFORMATIONAL] = M_SEVERITY_INFORMATIONAL,
+	[DESK_LOW] = M_SEVERITY_LOW,
+	[DESK_MEDIUM] = M_SEVERITY_MEDIUM,
+	[DESK_HIGH] = M_SEVERITY_HIGH,
+	[DESK_CRITICAL] = M_SEVERITY_CRITICAL,
+};
+
 /* The facts of one mail. */
 struct letter {
 	json_t *incident; /* as incident_show gives it */
@@ -125,13 +133,12 @@ static void put_part(struct kh_buf *b, enum kh_lang lang, const struct letter *l
 {
 	const json_t *i = l->incident;
 	char t0[2 * KH_TIME_TEXT];
-	bool critical = strcmp(text_of(i, "severity"), "critical") == 0;
 	both_times(t0, text_of(i, "t0"), lang);
 	line(b, lang, kinds[l->why].lead, text_of(i, "number"), NULL, NULL);
 	kh_buf_char(b, '\n');
 	line(b, lang, M_MAIL_NUMBER, text_of(i, "number"), text_of(i, "code"), NULL);
-	line(b, lang, M_MAIL_SEVERITY, kh_msg_in(lang, critical ? M_SEVERITY_CRITICAL : M_SEVERITY_HIGH), NULL,
-		 NULL);
+	line(b, lang, M_MAIL_SEVERITY, kh_msg_in(lang, severities[finding_level(kh_str(text_of(i, "severity")))]),
+		 NULL, NULL);
 	put_place(b, lang, i);
 	line(b, lang, M_MAIL_T0, t0, NULL, NULL);
 	kh_buf_char(b, '\n');

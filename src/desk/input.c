@@ -129,7 +129,35 @@ static enum kh_err rejects_of(struct desk *d, json_t *input, struct kh_diag *dia
 	return err;
 }
 
-enum kh_err input_list(struct desk *d, json_t **out, struct kh_diag *diag)
+/* ---- rates ---- */
+
+#define RATE_OVER (60 * KH_SECOND)
+
+/* Events a second over about the last minute: what is older fades away in a straight line. */
+static double faded(const json_t *rate, int64_t now_ns)
+{
+	int64_t age = now_ns - (int64_t)json_integer_value(json_object_get(rate, "at_ns"));
+	if (rate == NULL || age >= RATE_OVER) return 0;
+	double left = age <= 0 ? 1.0 : 1.0 - (double)age / (double)RATE_OVER;
+	return json_real_value(json_object_get(rate, "rate")) * left;
+}
+
+void input_count(struct desk *d, const json_t *inputs, int64_t now_ns)
+{
+	const json_t *e;
+	size_t i;
+	json_array_foreach(inputs, i, e)
+	{
+		const char *name = json_string_value(json_object_get(e, "name"));
+		if (name == NULL) continue;
+		double rate = faded(json_object_get(d->rates, name), now_ns);
+		rate += (double)desk_get_count(e, "events", 0) * (double)KH_SECOND / (double)RATE_OVER;
+		json_object_set_new(d->rates, name,
+							json_pack("{s:I,s:f}", "at_ns", (json_int_t)now_ns, "rate", rate));
+	}
+}
+
+enum kh_err input_list(struct desk *d, int64_t now_ns, json_t **out, struct kh_diag *diag)
 {
 	json_t *list, *input;
 	size_t i;
@@ -137,7 +165,12 @@ enum kh_err input_list(struct desk *d, json_t **out, struct kh_diag *diag)
 	KH_TRY(desk_rows(
 		d, "SELECT name, kind, events, lines, bytes, last_event_ns, last_batch_ns FROM input ORDER BY name",
 		DB_NONE, &list, diag));
-	json_array_foreach(list, i, input) if (err == KH_OK) err = rejects_of(d, input, diag);
+	json_array_foreach(list, i, input)
+	{
+		const char *name = json_string_value(json_object_get(input, "name"));
+		json_object_set_new(input, "rate", json_real(faded(json_object_get(d->rates, name), now_ns)));
+		if (err == KH_OK) err = rejects_of(d, input, diag);
+	}
 	if (err == KH_OK)
 		*out = list;
 	else

@@ -10,7 +10,9 @@ enum { INPUT_MAX_FILES = 4096 };
  * transaction. */
 KH_MUST_USE enum kh_err input_apply(struct desk *d, const json_t *element, int64_t now_ns,
 									struct kh_diag *diag);
-/* [{"name", "kind", "events", "lines", "bytes", "last_event", "last_batch", "rejected": {reason: {"count",
- * "sample", "sample_at"}}}] */
-KH_MUST_USE enum kh_err input_list(struct desk *d, json_t **out, struct kh_diag *diag);
+/* After the batch was stored: keeps a running rate, in memory only. */
+void input_count(struct desk *d, const json_t *inputs, int64_t now_ns);
+/* [{"name", "kind", "events", "lines", "bytes", "last_event", "last_batch", "rate", "rejected": {reason:
+ * {"count", "sample", "sample"}}}] */
+KH_MUST_USE enum kh_err input_list(struct desk *d, int64_t now_ns, json_t **out, struct kh_diag *diag);
 #endif

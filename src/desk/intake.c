@@ -84,7 +84,10 @@ static enum kh_err take(struct desk *d, const json_t *json, int64_t now_ns, stru
 	KH_TRY(read_batch(json, now_ns, &b, diag));
 	KH_TRY(desk_change(d, apply, &b, diag));
 	d->batches++;
-	if (b.repeated) d->batches_repeated++;
+	if (b.repeated)
+		d->batches_repeated++;
+	else
+		input_count(d, json_object_get(json, "inputs"), now_ns);
 	return KH_OK;
 }
 

@@ -15,6 +15,7 @@ struct desk {
 	struct desk_settings settings;
 	struct desk_ports ports;
 	struct resolver *places;  /* rebuilt when organisations, systems or assets change */
+	json_t *rates;            /* input -> {"at_ns", "rate": events a second, as a real} */
 	json_t *roles;            /* name -> state, as told by the role that watches them */
 	char intake_stopped[400]; /* why nothing is taken in; empty: it runs */
 	int64_t intake_stopped_ns;

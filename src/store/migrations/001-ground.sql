@@ -171,7 +171,7 @@ CREATE TABLE incident (
 	organisation_id TEXT REFERENCES organisation (id),
 	system_id TEXT REFERENCES system (id),
 	asset_id TEXT REFERENCES asset (id),
-	severity TEXT NOT NULL CHECK (severity IN ('high', 'critical')),
+	severity TEXT NOT NULL CHECK (severity IN ('informational', 'low', 'medium', 'high', 'critical')),
 	state TEXT NOT NULL CHECK (state IN ('open', 'acknowledged', 'contained', 'closed')),
 	owner TEXT NOT NULL,
 	t0_ns INTEGER NOT NULL,
