@@ -76,7 +76,16 @@ static int code_of(enum kh_err err)
 
 /* ---- options ---- */
 
-enum option_id { OPT_JSON = 1000, OPT_COUNTS, OPT_RULES, OPT_MAPPING, OPT_FOLDER, OPT_LOGSOURCE, OPT_FORMAT, OPT_STATS };
+enum option_id {
+	OPT_JSON = 1000,
+	OPT_COUNTS,
+	OPT_RULES,
+	OPT_MAPPING,
+	OPT_FOLDER,
+	OPT_LOGSOURCE,
+	OPT_FORMAT,
+	OPT_STATS
+};
 
 static const struct option long_options[] = {
 	{"json", no_argument, NULL, OPT_JSON},
@@ -111,10 +120,14 @@ static bool parse_logsource(struct options *o, const char *text)
 		more = kh_slice_cut(&rest, ',', &piece);
 		if (!more) piece = rest;
 		if (!kh_slice_cut(&piece, '=', &key)) return false;
-		if (kh_slice_is(key, "product")) o->logsource.product = piece;
-		else if (kh_slice_is(key, "category")) o->logsource.category = piece;
-		else if (kh_slice_is(key, "service")) o->logsource.service = piece;
-		else return false;
+		if (kh_slice_is(key, "product"))
+			o->logsource.product = piece;
+		else if (kh_slice_is(key, "category"))
+			o->logsource.category = piece;
+		else if (kh_slice_is(key, "service"))
+			o->logsource.service = piece;
+		else
+			return false;
 	}
 	return true;
 }
@@ -233,8 +246,8 @@ static int print_check(const struct run *r)
 	json_t *rejected = json_array();
 	for (size_t i = 0; i < sigma_rules_rejects(r->rules); i++) {
 		const struct sigma_reject *x = sigma_rules_reject(r->rules, i);
-		json_array_append_new(rejected, json_pack("{s:s, s:I, s:s}", "file", x->file, "line", (json_int_t)x->line,
-												  "reason", x->reason));
+		json_array_append_new(rejected, json_pack("{s:s, s:I, s:s}", "file", x->file, "line",
+												  (json_int_t)x->line, "reason", x->reason));
 	}
 	json_t *all = json_pack("{s:I, s:I, s:I, s:o}", "files", (json_int_t)sigma_rules_files(r->rules), "rules",
 							(json_int_t)sigma_rules_documents(r->rules), "loaded",
@@ -263,8 +276,8 @@ static int check(struct run *r, int n, char **paths)
 		say_rejects(r);
 		say_notes(r);
 		kh_print(stdout, M_SIGMA_CHECKED, KH_DEC(sigma_rules_files(r->rules)),
-				 KH_DEC(sigma_rules_documents(r->rules)), KH_DEC(sigma_rules_count(r->rules)), KH_DEC(n_rejects),
-				 NULL);
+				 KH_DEC(sigma_rules_documents(r->rules)), KH_DEC(sigma_rules_count(r->rules)),
+				 KH_DEC(n_rejects), NULL);
 	}
 	return n_rejects > 0 ? 1 : EX_OK;
 }
@@ -285,9 +298,12 @@ static void json_text(struct kh_slice s)
 	putchar('"');
 	for (size_t i = 0; i < s.n; i++) {
 		uint8_t c = s.p[i];
-		if (c == '"' || c == '\\') printf("\\%c", c);
-		else if (c < 0x20 || c == 0x7f) printf("\\u%04x", c);
-		else putchar(c);
+		if (c == '"' || c == '\\')
+			printf("\\%c", c);
+		else if (c < 0x20 || c == 0x7f)
+			printf("\\u%04x", c);
+		else
+			putchar(c);
 	}
 	putchar('"');
 }
@@ -377,20 +393,22 @@ static enum kh_err match_file(struct run *r, const char *path, struct kh_diag *d
 static void say_stats(const struct run *r, int64_t ns)
 {
 	struct sigma_stats s = sigma_engine_stats(r->engine);
-	fprintf(stderr,
-			"rules=%zu filters=%zu slots=%zu atoms=%zu indexed=%zu plain=%zu databases=%zu database_bytes=%zu "
-			"always=%zu build_ms=%" PRId64 " events=%" PRIu64 " bad=%" PRIu64 " hits=%" PRIu64 " match_ms=%" PRId64
-			" events_per_s=%.0f\n",
-			s.rules, s.filters, s.slots, s.atoms, s.indexed, s.slow, s.databases, s.database_bytes, s.always,
-			s.build_ns / 1000000, r->n_events, r->n_bad, r->n_hits, ns / 1000000,
-			ns > 0 ? (double)r->n_events * 1e9 / (double)ns : 0.0);
+	fprintf(
+		stderr,
+		"rules=%zu filters=%zu slots=%zu atoms=%zu indexed=%zu plain=%zu databases=%zu database_bytes=%zu "
+		"always=%zu build_ms=%" PRId64 " events=%" PRIu64 " bad=%" PRIu64 " hits=%" PRIu64
+		" match_ms=%" PRId64 " events_per_s=%.0f\n",
+		s.rules, s.filters, s.slots, s.atoms, s.indexed, s.slow, s.databases, s.database_bytes, s.always,
+		s.build_ns / 1000000, r->n_events, r->n_bad, r->n_hits, ns / 1000000,
+		ns > 0 ? (double)r->n_events * 1e9 / (double)ns : 0.0);
 }
 
 static int match(struct run *r, int n, char **files)
 {
 	struct kh_diag why = {0};
 	enum kh_err err = run_open(r, &why);
-	for (size_t i = 0; i < r->o.n_rules && err == KH_OK; i++) err = sigma_rules_add_path(r->rules, r->o.rules[i], &why);
+	for (size_t i = 0; i < r->o.n_rules && err == KH_OK; i++)
+		err = sigma_rules_add_path(r->rules, r->o.rules[i], &why);
 	if (err == KH_OK) say_rejects(r);
 	if (err == KH_OK) err = run_engine(r, &why);
 	if (err != KH_OK) return complain(&why, code_of(err));
@@ -409,7 +427,8 @@ static int match(struct run *r, int n, char **files)
 int sigma_match_main(int argc, char **argv)
 {
 	struct run r = {0};
-	if (!parse_options(&r.o, argc, argv) || optind == argc || r.o.n_rules == 0) return usage(M_SIGMA_USAGE_MATCH);
+	if (!parse_options(&r.o, argc, argv) || optind == argc || r.o.n_rules == 0)
+		return usage(M_SIGMA_USAGE_MATCH);
 	int code = match(&r, argc - optind, argv + optind);
 	run_close(&r);
 	return code;
@@ -448,8 +467,8 @@ static void print_tree(const json_t *o, int depth)
 	bool holds = json_is_true(json_object_get(o, "holds"));
 	test = json_string_value(json_object_get(o, "test"));
 	enum kh_msg word = answer != NULL && strcmp(answer, "missing") == 0 ? M_SIGMA_FIELD_MISSING
-					   : holds                                            ? M_SIGMA_HOLDS
-																		  : M_SIGMA_HOLDS_NOT;
+					   : holds                                          ? M_SIGMA_HOLDS
+																		: M_SIGMA_HOLDS_NOT;
 	printf("%*s%s  %s%s%s\n", depth * 2, "", kh_msg(word), name != NULL ? name : "", name != NULL ? ": " : "",
 		   test != NULL ? test : kind);
 	size_t i;
@@ -462,8 +481,8 @@ static void explain_rule(struct run *r, size_t i)
 	const struct sigma_rule *rule = sigma_rules_at(r->rules, i), *f;
 	bool source = sigma_ask_logsource(r->engine, r->scratch, i);
 	json_t *o = json_pack("{s:s%, s:s%, s:b, s:o}", "rule_id", rule->id.n > 0 ? (const char *)rule->id.p : "",
-						  rule->id.n, "title", (const char *)rule->title.p, rule->title.n, "logsource", (int)source,
-						  "condition", explain_expr(r, rule->condition, 0));
+						  rule->id.n, "title", (const char *)rule->title.p, rule->title.n, "logsource",
+						  (int)source, "condition", explain_expr(r, rule->condition, 0));
 	json_t *filters = json_array();
 	for (size_t k = 0; (f = sigma_filter_of(r->engine, i, k)) != NULL; k++)
 		json_array_append_new(filters, explain_expr(r, f->condition, 0));
@@ -489,18 +508,22 @@ static enum kh_err explain_event(struct run *r, char *place, struct kh_diag *dia
 {
 	uint64_t wanted = 1;
 	char *colon = strrchr(place, ':');
-	if (colon != NULL && kh_slice_u64(kh_str(colon + 1), UINT32_MAX, &wanted) == KH_OK) *colon = '\0';
-	else wanted = 1;
+	if (colon != NULL && kh_slice_u64(kh_str(colon + 1), UINT32_MAX, &wanted) == KH_OK)
+		*colon = '\0';
+	else
+		wanted = 1;
 	struct lines *lines = NULL;
 	KH_TRY(lines_open(place, NULL, &lines, diag));
 	struct kh_slice line;
 	enum kh_err err;
 	while ((err = lines_next(lines, &line, diag)) == KH_OK && line.p != NULL)
 		if (lines_counts(lines).n_lines >= wanted) break;
-	if (err == KH_OK && line.p == NULL) err = kh_say(diag, KH_EFORMAT, M_SIGMA_NO_LINE, place, KH_DEC(wanted), NULL);
+	if (err == KH_OK && line.p == NULL)
+		err = kh_say(diag, KH_EFORMAT, M_SIGMA_NO_LINE, place, KH_DEC(wanted), NULL);
 	if (err == KH_OK) err = line_parse(r->parser, r->o.format, line, &r->event, diag);
 	if (err == KH_OK)
-		err = sigma_match(r->engine, r->scratch, &r->event, r->o.declared ? &r->o.logsource : NULL, NULL, NULL);
+		err =
+			sigma_match(r->engine, r->scratch, &r->event, r->o.declared ? &r->o.logsource : NULL, NULL, NULL);
 	if (err == KH_OK)
 		for (size_t i = 0; i < sigma_rules_count(r->rules); i++)
 			if (sigma_rules_at(r->rules, i)->kind == SIGMA_RULE) explain_rule(r, i);
@@ -513,7 +536,8 @@ static int explain(struct run *r, char *rule, char *place)
 	struct kh_diag why = {0};
 	enum kh_err err = run_open(r, &why);
 	if (err == KH_OK) err = sigma_rules_add_path(r->rules, rule, &why);
-	for (size_t i = 0; i < r->o.n_rules && err == KH_OK; i++) err = sigma_rules_add_path(r->rules, r->o.rules[i], &why);
+	for (size_t i = 0; i < r->o.n_rules && err == KH_OK; i++)
+		err = sigma_rules_add_path(r->rules, r->o.rules[i], &why);
 	if (err == KH_OK) say_rejects(r);
 	if (err == KH_OK) say_notes(r);
 	if (err == KH_OK) err = run_engine(r, &why);

@@ -32,7 +32,7 @@ enum sigma_truth sigma_ask(const struct sigma_engine *e, struct sigma_scratch *s
 	for (uint32_t v = s->slots[slot].first; v != NO_VALUE; v = s->values[v].next) {
 		if (s->values[v].null) continue;
 		struct kh_slice text = s->values[v].text;
-		if (p->op == SIGMA_PRESENT) return SIGMA_TRUE;
+		if (p->op == SIGMA_PRESENT && (!p->filled || text.n > 0)) return SIGMA_TRUE;
 		if (p->op == SIGMA_FIELDREF ? other_holds(e, s, p, text) : predicate_holds(p, NULL, text, s->plain))
 			return SIGMA_TRUE;
 	}

@@ -82,14 +82,16 @@ enum kh_err build_slot(struct builder *b, struct kh_slice name, uint32_t *out)
 		struct slot *at = build_grow(e->arena, e->slots, e->n_slots, &b->slot_cap, sizeof *at);
 		if (at == NULL) return KH_ENOMEM;
 		e->slots = at;
-		at[e->n_slots] = (struct slot){.name = name, .present = NO_ATOM, .exists = NO_ATOM};
+		at[e->n_slots] =
+			(struct slot){.name = name, .present = NO_ATOM, .filled = NO_ATOM, .exists = NO_ATOM};
 		*place = (void *)(uintptr_t)(++e->n_slots);
 	}
 	*out = (uint32_t)(uintptr_t)*place - 1;
 	return KH_OK;
 }
 
-static enum kh_err build_all(struct builder *b, const struct sigma_rules *rules, const struct mapping *mapping)
+static enum kh_err build_all(struct builder *b, const struct sigma_rules *rules,
+							 const struct mapping *mapping)
 {
 	uint32_t keywords;
 	KH_TRY(build_slot(b, KH_LIT(""), &keywords)); /* the first: KEYWORD_SLOT */

@@ -14,8 +14,8 @@ struct slot_lists {
 	struct list32 exact, folded, raw, slow;
 };
 
-/* Bytes that the folded database (byte mode) and exact hash can hold as they are: all. The raw database runs in
- * UTF-8 mode, so only regular expressions go there; strings with case are rare and asked plainly. */
+/* Bytes that the folded database (byte mode) and exact hash can hold as they are: all. The raw database runs
+ * in UTF-8 mode, so only regular expressions go there; strings with case are rare and asked plainly. */
 static struct list32 *list_for(struct slot_lists *l, const struct atom *a)
 {
 	const struct sigma_pred *p = a->pred;
@@ -30,9 +30,12 @@ static enum kh_err sort_atoms(struct builder *b, struct slot_lists *lists)
 	for (uint32_t i = 0; i < e->n_atoms; i++) {
 		struct atom *a = &e->atoms[i];
 		struct slot *s = &e->slots[a->slot];
-		if (a->pred->op == SIGMA_PRESENT) s->present = i;
-		else if (a->pred->op == SIGMA_EXISTS) s->exists = i;
-		else if (a->pred->op != SIGMA_WAIT) KH_TRY(list32_add(e->arena, list_for(&lists[a->slot], a), i));
+		if (a->pred->op == SIGMA_PRESENT)
+			*(a->pred->filled ? &s->filled : &s->present) = i;
+		else if (a->pred->op == SIGMA_EXISTS)
+			s->exists = i;
+		else if (a->pred->op != SIGMA_WAIT)
+			KH_TRY(list32_add(e->arena, list_for(&lists[a->slot], a), i));
 	}
 	return KH_OK;
 }
@@ -97,8 +100,8 @@ static enum kh_err expression_of(struct builder *b, uint32_t atom, struct expres
 	unsigned flags = HS_FLAG_SINGLEMATCH;
 	if (p->op == SIGMA_REGEX) {
 		kh_buf_put(&buf, p->text);
-		flags |= HS_FLAG_UTF8 | (p->caseless ? HS_FLAG_CASELESS : 0u) | (p->multiline ? HS_FLAG_MULTILINE : 0u) |
-				 (p->dotall ? HS_FLAG_DOTALL : 0u);
+		flags |= HS_FLAG_UTF8 | (p->caseless ? HS_FLAG_CASELESS : 0u) |
+				 (p->multiline ? HS_FLAG_MULTILINE : 0u) | (p->dotall ? HS_FLAG_DOTALL : 0u);
 	} else {
 		pattern_regex(p->pattern, &buf);
 		flags |= HS_FLAG_CASELESS | HS_FLAG_DOTALL;
@@ -125,7 +128,8 @@ static void drop_expression(struct expressions *x, uint32_t i)
 	}
 }
 
-static enum kh_err compile(struct builder *b, struct expressions *x, struct list32 *slow, struct database *out)
+static enum kh_err compile(struct builder *b, struct expressions *x, struct list32 *slow,
+						   struct database *out)
 {
 	while (x->n > 0) {
 		hs_compile_error_t *why = NULL;
@@ -140,7 +144,8 @@ static enum kh_err compile(struct builder *b, struct expressions *x, struct list
 		}
 		int bad = why != NULL ? why->expression : -1;
 		if (bad < 0 || (uint32_t)bad >= x->n) {
-			enum kh_err err = kh_say(b->diag, KH_EFORMAT, M_SIGMA_COMPILE, why != NULL ? why->message : "", NULL);
+			enum kh_err err =
+				kh_say(b->diag, KH_EFORMAT, M_SIGMA_COMPILE, why != NULL ? why->message : "", NULL);
 			hs_free_compile_error(why);
 			return err;
 		}
@@ -151,7 +156,8 @@ static enum kh_err compile(struct builder *b, struct expressions *x, struct list
 	return KH_OK;
 }
 
-static enum kh_err database_of(struct builder *b, const struct list32 *l, struct list32 *slow, struct database *out)
+static enum kh_err database_of(struct builder *b, const struct list32 *l, struct list32 *slow,
+							   struct database *out)
 {
 	struct kh_arena *a = b->e->arena;
 	struct expressions x = {.text = KH_ARRAY(a, const char *, (size_t)l->n + 1),

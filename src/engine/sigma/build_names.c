@@ -28,7 +28,8 @@ static enum kh_err aliases(struct builder *b, const struct mapping_aliases *list
 	return KH_OK;
 }
 
-static enum kh_err slots_of(struct builder *b, const struct mapping_list *names, const uint32_t **at, uint32_t *n)
+static enum kh_err slots_of(struct builder *b, const struct mapping_list *names, const uint32_t **at,
+							uint32_t *n)
 {
 	uint32_t *list = KH_ARRAY(b->e->arena, uint32_t, (size_t)names->n + 1);
 	if (list == NULL) return KH_ENOMEM;
@@ -76,7 +77,8 @@ static enum kh_err tests_of(struct builder *b, const struct mapping_case *in, st
 	return KH_OK;
 }
 
-static enum kh_err source_of(struct builder *b, const struct mapping_source *in, uint32_t pack, struct source *out)
+static enum kh_err source_of(struct builder *b, const struct mapping_source *in, uint32_t pack,
+							 struct source *out)
 {
 	struct kh_arena *a = b->e->arena;
 	struct source_case *cases = KH_ARRAY(a, struct source_case, (size_t)in->n_cases + 1);

@@ -9,19 +9,21 @@
 /* Equal texts, equal meaning. */
 static void pred_text(const struct sigma_pred *p, uint32_t slot, struct kh_buf *out)
 {
-	kh_buf_printf(out, "%u %u %d%d%d%d%d %u %u %u %.17g ", slot, (unsigned)p->op, p->cased, p->numeric, p->caseless,
-				  p->multiline, p->dotall, (unsigned)p->form, (unsigned)p->compare, (unsigned)p->part, p->number);
+	kh_buf_printf(out, "%u %u %d%d%d%d%d%d %u %u %u %.17g ", slot, (unsigned)p->op, p->cased, p->filled,
+				  p->numeric, p->caseless, p->multiline, p->dotall, (unsigned)p->form, (unsigned)p->compare,
+				  (unsigned)p->part, p->number);
 	if (p->op == SIGMA_STRING)
-		kh_buf_put(out, (struct kh_slice){(const uint8_t *)p->pattern.at, p->pattern.n * sizeof *p->pattern.at});
-	else if (p->op != SIGMA_PRESENT && p->op != SIGMA_EXISTS) kh_buf_put(out, p->text);
+		kh_buf_put(out,
+				   (struct kh_slice){(const uint8_t *)p->pattern.at, p->pattern.n * sizeof *p->pattern.at});
+	else if (p->op != SIGMA_PRESENT && p->op != SIGMA_EXISTS)
+		kh_buf_put(out, p->text);
 }
 
 static enum kh_err new_atom(struct builder *b, const struct sigma_pred *p, uint32_t slot, uint32_t *out)
 {
 	struct sigma_engine *e = b->e;
 	struct atom *at = build_grow(e->arena, e->atoms, e->n_atoms, &b->atom_cap, sizeof *at);
-	struct list32 *lists =
-		build_grow(e->arena, b->atom_rules, e->n_atoms, &b->atom_rules_cap, sizeof *lists);
+	struct list32 *lists = build_grow(e->arena, b->atom_rules, e->n_atoms, &b->atom_rules_cap, sizeof *lists);
 	if (at == NULL || lists == NULL) return KH_ENOMEM;
 	e->atoms = at;
 	b->atom_rules = lists;
@@ -62,8 +64,8 @@ static enum kh_err new_node(struct builder *b, struct node n, uint32_t *out)
 	return KH_OK;
 }
 
-/* How likely a node is to hold, roughly; conjunctions ask the least likely first. INFINITY: it can hold when no
- * atom does. */
+/* How likely a node is to hold, roughly; conjunctions ask the least likely first. INFINITY: it can hold when
+ * no atom does. */
 static double likelihood(const struct sigma_engine *e, uint32_t node);
 
 static double atom_likelihood(const struct sigma_pred *p)
@@ -255,8 +257,10 @@ static enum kh_err fill_buckets(struct builder *b)
 		const struct compiled *c = &e->rules[i];
 		if (c->rule->disabled || c->rule->n_waits > 0) continue;
 		node_slots(e, c->root, e->buckets[c->bucket].slots);
-		if (isinf(likelihood(e, c->root))) KH_TRY(list32_add(e->arena, &always[c->bucket], i));
-		else KH_TRY(add_triggers(b, c->root, i));
+		if (isinf(likelihood(e, c->root)))
+			KH_TRY(list32_add(e->arena, &always[c->bucket], i));
+		else
+			KH_TRY(add_triggers(b, c->root, i));
 	}
 	for (uint32_t i = 0; i < e->n_buckets; i++) {
 		e->buckets[i].always = always[i].at;

@@ -41,7 +41,8 @@ static void class_key(const struct sigma_scratch *s, uint64_t key[2])
 			struct kh_slice text = s->values[v].text;
 			if (s->values[v].null) continue;
 			if (text.n > DECIDING_BYTES) text = KH_LIT("");
-			for (int k = 0; k < 2; k++) key[k] = quick_hash(text, key[k] * UINT64_C(0x9fb21c651e98df25) + slot);
+			for (int k = 0; k < 2; k++)
+				key[k] = quick_hash(text, key[k] * UINT64_C(0x9fb21c651e98df25) + slot);
 		}
 	}
 }
@@ -69,7 +70,8 @@ static void activate(struct sigma_scratch *s, struct class *c, const struct sigm
 	}
 }
 
-static enum kh_err class_fill(struct sigma_scratch *s, struct class *c, const struct sigma_logsource *declared)
+static enum kh_err class_fill(struct sigma_scratch *s, struct class *c,
+							  const struct sigma_logsource *declared)
 {
 	const struct sigma_engine *e = s->engine;
 	struct kh_arena *a = s->class_arena;
@@ -86,7 +88,8 @@ static enum kh_err class_fill(struct sigma_scratch *s, struct class *c, const st
 	for (uint32_t b = 0; b < e->n_buckets; b++) {
 		if (!bit_get(c->buckets, b)) continue;
 		for (uint32_t w = 0; w < e->slot_words; w++) c->slots[w] |= e->buckets[b].slots[w];
-		for (uint32_t i = 0; i < e->buckets[b].n_always; i++) c->always[c->n_always++] = e->buckets[b].always[i];
+		for (uint32_t i = 0; i < e->buckets[b].n_always; i++)
+			c->always[c->n_always++] = e->buckets[b].always[i];
 	}
 	return KH_OK;
 }

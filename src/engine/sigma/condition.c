@@ -40,7 +40,8 @@ static enum kh_err fail(struct parser *p, enum kh_err err, enum kh_msg key)
 	return reader_fail(p->r, p->node, err, key, reader_text(p->r, p->token), NULL);
 }
 
-/* `*` stands for any run of characters. A name that begins with `_` is only met by a pattern that does too. */
+/* `*` stands for any run of characters. A name that begins with `_` is only met by a pattern that does too.
+ */
 static bool name_fits(struct kh_slice pattern, struct kh_slice name)
 {
 	bool hidden = name.n > 0 && name.p[0] == '_';
@@ -86,10 +87,14 @@ static enum kh_err quantified(struct parser *p, uint32_t need, const struct sigm
 static bool quantifier(const struct parser *p, uint32_t *need)
 {
 	uint64_t n;
-	if (is(p, "all")) *need = UINT32_MAX;
-	else if (is(p, "any")) *need = 1;
-	else if (kh_slice_u64(p->token, SIGMA_MAX_SELECTIONS, &n) == KH_OK && n > 0) *need = (uint32_t)n;
-	else return false;
+	if (is(p, "all"))
+		*need = UINT32_MAX;
+	else if (is(p, "any"))
+		*need = 1;
+	else if (kh_slice_u64(p->token, SIGMA_MAX_SELECTIONS, &n) == KH_OK && n > 0)
+		*need = (uint32_t)n;
+	else
+		return false;
 	struct parser ahead = *p;
 	next(&ahead);
 	return is(&ahead, "of");
@@ -165,5 +170,6 @@ enum kh_err condition_read(struct reader *r, struct fy_node *node, struct kh_sli
 	next(&p);
 	KH_TRY(parse_or(&p, 0, out));
 	if (p.token.n == 0) return KH_OK;
-	return fail(&p, KH_EFORMAT, is(&p, "|") || is(&p, "near") ? M_SIGMA_AGGREGATION : M_SIGMA_CONDITION_EXTRA);
+	return fail(&p, KH_EFORMAT,
+				is(&p, "|") || is(&p, "near") ? M_SIGMA_AGGREGATION : M_SIGMA_CONDITION_EXTRA);
 }

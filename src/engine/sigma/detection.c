@@ -89,9 +89,12 @@ static enum kh_err read_selection(struct reader *r, struct fy_node *node, struct
 								  const struct sigma_expr **out)
 {
 	const struct sigma_expr *e = NULL;
-	if (fy_node_is_mapping(node)) KH_TRY(read_map(r, node, &e));
-	else if (fy_node_is_sequence(node)) KH_TRY(read_list(r, node, &e));
-	else KH_TRY(item_read(r, KH_LIT(""), node, &e));
+	if (fy_node_is_mapping(node))
+		KH_TRY(read_map(r, node, &e));
+	else if (fy_node_is_sequence(node))
+		KH_TRY(read_list(r, node, &e));
+	else
+		KH_TRY(item_read(r, KH_LIT(""), node, &e));
 	struct sigma_expr *named = KH_NEW(r->arena, struct sigma_expr);
 	if (named == NULL) return reader_no_memory(r);
 	*named = *e;
@@ -169,8 +172,7 @@ enum kh_err detection_read(struct reader *r, struct fy_node *node, struct sigma_
 	if (reader_get(r, node, "timeframe") != NULL)
 		return reader_fail(r, node, KH_EFORMAT, M_SIGMA_TIMEFRAME, NULL, NULL);
 	KH_TRY(read_selections(r, node, rule));
-	if (rule->n_selections == 0)
-		return reader_fail(r, node, KH_EFORMAT, M_SIGMA_MISSING, "detection", NULL);
+	if (rule->n_selections == 0) return reader_fail(r, node, KH_EFORMAT, M_SIGMA_MISSING, "detection", NULL);
 	KH_TRY(read_conditions(r, condition, rule));
 	rule->narrows = rule->kind == SIGMA_FILTER && !excludes(rule->condition, 0);
 	return KH_OK;

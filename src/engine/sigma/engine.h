@@ -14,7 +14,7 @@ enum { NO_ATOM = UINT32_MAX, NO_SLOT = UINT32_MAX, KEYWORD_SLOT = 0, SLOT_MAX = 
 
 struct atom {
 	const struct sigma_pred *pred;
-	uint32_t slot, other; /* other: the field that a fieldref names */
+	uint32_t slot, other;          /* other: the field that a fieldref names */
 	struct predicate_regex *regex; /* for what the plain evaluator answers */
 	uint32_t rules, n_rules;       /* triggers[rules ...]: rules to look at when the atom holds */
 };
@@ -39,7 +39,7 @@ struct slot {
 	struct database folded, raw; /* over the folded value; over the value itself, UTF-8 */
 	const uint32_t *slow;
 	uint32_t n_slow;
-	uint32_t present, exists; /* atoms */
+	uint32_t present, filled, exists; /* atoms */
 };
 
 struct node {
@@ -103,7 +103,7 @@ struct sigma_engine {
 	const struct mapping *mapping;
 	struct slot *slots;
 	uint32_t n_slots, slot_words;
-	struct kh_map *slot_of; /* folded name -> slot + 1 */
+	struct kh_map *slot_of;  /* folded name -> slot + 1 */
 	struct kh_map *alias_of; /* folded source name -> struct target list */
 	struct kh_slice *strip;  /* all packs' prefixes */
 	uint32_t n_strip;

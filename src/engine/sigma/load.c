@@ -9,7 +9,13 @@
 #include "base/message.h"
 #include "engine/sigma/sigma.h"
 
-enum { RULES_BLOCK = 1 << 18, RULES_BYTES = 512 << 20, FOLDER_DEPTH = 32, PATH_BYTES = 4096, FILE_BYTES = 16 << 20 };
+enum {
+	RULES_BLOCK = 1 << 18,
+	RULES_BYTES = 512 << 20,
+	FOLDER_DEPTH = 32,
+	PATH_BYTES = 4096,
+	FILE_BYTES = 16 << 20
+};
 
 struct sigma_rules {
 	struct kh_arena *arena;
@@ -67,7 +73,8 @@ static enum kh_err reject(struct sigma_rules *r, const char *file, uint32_t line
 	return KH_OK;
 }
 
-static enum kh_err add_document(struct sigma_rules *r, const char *file, struct kh_slice yaml, uint32_t first_line)
+static enum kh_err add_document(struct sigma_rules *r, const char *file, struct kh_slice yaml,
+								uint32_t first_line)
 {
 	struct sigma_source_text in = {file, yaml, first_line, r->placeholders};
 	struct sigma_rule **at = room(r->rules, r->n_rules, &r->rules_cap, sizeof *at);
@@ -97,12 +104,14 @@ static bool says_something(struct kh_slice yaml)
 		more = kh_slice_cut(&yaml, '\n', &line);
 		if (!more) line = yaml;
 		line = kh_slice_trim(line);
-		if (line.n > 0 && line.p[0] != '#' && !kh_slice_is(line, "---") && !kh_slice_is(line, "...")) return true;
+		if (line.n > 0 && line.p[0] != '#' && !kh_slice_is(line, "---") && !kh_slice_is(line, "..."))
+			return true;
 	}
 	return false;
 }
 
-enum kh_err sigma_rules_add_text(struct sigma_rules *r, const char *file, struct kh_slice yaml, struct kh_diag *diag)
+enum kh_err sigma_rules_add_text(struct sigma_rules *r, const char *file, struct kh_slice yaml,
+								 struct kh_diag *diag)
 {
 	const char *name = kept_text(r, file);
 	if (name == NULL) return kh_say(diag, KH_ENOMEM, M_OUT_OF_MEMORY, NULL);
@@ -138,10 +147,13 @@ static enum kh_err add_file(struct sigma_rules *r, const char *path, struct kh_d
 	size_t n;
 	while ((n = fread(part, 1, sizeof part, f)) > 0) kh_buf_put(&b, (struct kh_slice){(uint8_t *)part, n});
 	enum kh_err err = KH_OK;
-	if (ferror(f)) err = kh_say_errno(diag, M_FILE_READ, path, NULL);
-	else if (b.err == KH_ENOMEM) err = kh_say(diag, KH_ENOMEM, M_OUT_OF_MEMORY, NULL);
+	if (ferror(f))
+		err = kh_say_errno(diag, M_FILE_READ, path, NULL);
+	else if (b.err == KH_ENOMEM)
+		err = kh_say(diag, KH_ENOMEM, M_OUT_OF_MEMORY, NULL);
 	fclose(f);
-	if (err == KH_OK && b.err == KH_OK) err = sigma_rules_add_text(r, path, kh_buf_slice(&b), diag);
+	if (err == KH_OK && b.err == KH_OK)
+		err = sigma_rules_add_text(r, path, kh_buf_slice(&b), diag);
 	else if (err == KH_OK) {
 		char why[128];
 		kh_msg_write(why, sizeof why, kh_lang(), M_SIGMA_TOO_LARGE, KH_DEC(FILE_BYTES), NULL);
@@ -158,7 +170,8 @@ static bool wanted(const struct dirent *d)
 	if (d->d_name[0] == '.') return false;
 	if (d->d_type == DT_DIR || d->d_type == DT_UNKNOWN || d->d_type == DT_LNK) return true;
 	size_t n = strlen(d->d_name);
-	return (n > 4 && strcmp(d->d_name + n - 4, ".yml") == 0) || (n > 5 && strcmp(d->d_name + n - 5, ".yaml") == 0);
+	return (n > 4 && strcmp(d->d_name + n - 4, ".yml") == 0) ||
+		   (n > 5 && strcmp(d->d_name + n - 5, ".yaml") == 0);
 }
 
 static int filter(const struct dirent *d)

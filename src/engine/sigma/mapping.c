@@ -137,7 +137,8 @@ static enum kh_err read_sources(struct loader *l, struct fy_node *node, struct m
 
 static enum kh_err known_keys(struct loader *l, struct fy_node *root)
 {
-	static const char *const keys[] = {"pack", "strip", "pairs", "fields", "sources", "host", "time", "address", NULL};
+	static const char *const keys[] = {"pack", "strip", "pairs",   "fields", "sources",
+									   "host", "time",  "address", NULL};
 	void *iter = NULL;
 	struct fy_node_pair *pair;
 	while ((pair = fy_node_mapping_iterate(root, &iter)) != NULL) {
@@ -199,26 +200,28 @@ static const struct kh_embed *embedded(const char *name)
 }
 
 /* The operator's own file of that name goes before the embedded one. */
-static enum kh_err from_folder(struct kh_arena *a, const char *folder, const char *name, struct mapping_pack *out,
-							   bool *found, struct kh_diag *diag)
+static enum kh_err from_folder(struct kh_arena *a, const char *folder, const char *name,
+							   struct mapping_pack *out, bool *found, struct kh_diag *diag)
 {
 	char path[4096];
 	*found = false;
-	if (folder == NULL || snprintf(path, sizeof path, "%s/%s.yml", folder, name) >= (int)sizeof path) return KH_OK;
+	if (folder == NULL || snprintf(path, sizeof path, "%s/%s.yml", folder, name) >= (int)sizeof path)
+		return KH_OK;
 	FILE *f = fopen(path, "rb");
 	if (f == NULL) return KH_OK;
 	char *text = malloc(MAPPING_MAX_BYTES + 1);
 	size_t n = text != NULL ? fread(text, 1, MAPPING_MAX_BYTES + 1, f) : 0;
 	fclose(f);
 	*found = true;
-	enum kh_err err = text == NULL ? kh_say(diag, KH_ENOMEM, M_OUT_OF_MEMORY, NULL)
-								   : mapping_pack_parse(a, name, (struct kh_slice){(uint8_t *)text, n}, out, diag);
+	enum kh_err err = text == NULL
+						  ? kh_say(diag, KH_ENOMEM, M_OUT_OF_MEMORY, NULL)
+						  : mapping_pack_parse(a, name, (struct kh_slice){(uint8_t *)text, n}, out, diag);
 	free(text);
 	return err;
 }
 
-static enum kh_err one_pack(struct kh_arena *a, const char *folder, const char *name, struct mapping_pack *out,
-							struct kh_diag *diag)
+static enum kh_err one_pack(struct kh_arena *a, const char *folder, const char *name,
+							struct mapping_pack *out, struct kh_diag *diag)
 {
 	bool found;
 	KH_TRY(from_folder(a, folder, name, out, &found, diag));
@@ -231,7 +234,8 @@ static enum kh_err one_pack(struct kh_arena *a, const char *folder, const char *
 enum kh_err mapping_load(struct kh_arena *a, const char *const *names, size_t n_names, const char *folder,
 						 struct mapping *out, struct kh_diag *diag)
 {
-	static const char *const all[] = {"sysmon", "windows", "windows-security", "linux", "web", "zeek", "suricata"};
+	static const char *const all[] = {"sysmon", "windows", "windows-security", "forwarders", "linux",
+									  "web",    "zeek",    "suricata"};
 	if (names == NULL) {
 		names = all;
 		n_names = sizeof all / sizeof *all;

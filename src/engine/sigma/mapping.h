@@ -48,8 +48,8 @@ struct mapping_source {
 
 struct mapping_pack {
 	struct kh_slice name;
-	struct mapping_list strip;  /* prefixes taken off the names of fields */
-	struct mapping_list pairs;  /* fields that hold "KEY=value,KEY=value" */
+	struct mapping_list strip; /* prefixes taken off the names of fields */
+	struct mapping_list pairs; /* fields that hold "KEY=value,KEY=value" */
 	struct mapping_aliases fields;
 	const struct mapping_source *sources;
 	uint32_t n_sources;

@@ -78,7 +78,8 @@ struct scan {
 	const uint32_t *atoms;
 };
 
-static int on_pattern(unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void *context)
+static int on_pattern(unsigned id, unsigned long long from, unsigned long long to, unsigned flags,
+					  void *context)
 {
 	struct scan *scan = context;
 	(void)from, (void)to, (void)flags;
@@ -91,12 +92,13 @@ static void scan_database(struct sigma_scratch *s, const struct database *d, str
 	struct scan scan = {s, d->atoms};
 	if (d->db == NULL || value.n > UINT32_MAX) return;
 	/* the only failures are those of our own arguments */
-	hs_error_t rc =
-		hs_scan(d->db, value.n > 0 ? (const char *)value.p : "", (unsigned)value.n, 0, s->hs, on_pattern, &scan);
+	hs_error_t rc = hs_scan(d->db, value.n > 0 ? (const char *)value.p : "", (unsigned)value.n, 0, s->hs,
+							on_pattern, &scan);
 	(void)rc;
 }
 
-static void fire_exact(struct sigma_scratch *s, const struct slot *slot, struct kh_slice key, bool numbers_only)
+static void fire_exact(struct sigma_scratch *s, const struct slot *slot, struct kh_slice key,
+					   bool numbers_only)
 {
 	uint64_t h = quick_hash(key, s->engine->seed);
 	uint32_t i = (uint32_t)h & (slot->exact_cap - 1);
@@ -160,8 +162,10 @@ static enum kh_err ask_value(struct sigma_scratch *s, const struct slot *slot, s
 		scan_database(s, &slot->folded, folded);
 	}
 	/* in UTF-8 mode broken text has no defined answer: the plain evaluator has one */
-	if (slot->raw.db != NULL && (text_is_ascii(value) || kh_utf8_ok(value))) scan_database(s, &slot->raw, value);
-	else if (slot->raw.db != NULL) ask_plainly(s, slot->raw.atoms, slot->raw.n, value);
+	if (slot->raw.db != NULL && (text_is_ascii(value) || kh_utf8_ok(value)))
+		scan_database(s, &slot->raw, value);
+	else if (slot->raw.db != NULL)
+		ask_plainly(s, slot->raw.atoms, slot->raw.n, value);
 	ask_plainly(s, slot->slow, slot->n_slow, value);
 	return KH_OK;
 }
@@ -173,6 +177,7 @@ static enum kh_err ask_slot(struct sigma_scratch *s, uint32_t i)
 	for (uint32_t v = s->slots[i].first; v != NO_VALUE; v = s->values[v].next) {
 		if (s->values[v].null) continue;
 		fire(s, slot->present);
+		if (s->values[v].text.n > 0) fire(s, slot->filled);
 		KH_TRY(ask_value(s, slot, s->values[v].text));
 	}
 	return KH_OK;
@@ -265,7 +270,7 @@ static void add_pair(struct sigma_scratch *s, struct kh_slice field, struct kh_s
 
 static bool value_satisfies(struct sigma_scratch *s, const struct atom *a, struct kh_slice value)
 {
-	if (a->pred->op == SIGMA_EXISTS || a->pred->op == SIGMA_PRESENT) return true;
+	if (a->pred->op == SIGMA_EXISTS || a->pred->op == SIGMA_PRESENT) return !a->pred->filled || value.n > 0;
 	if (a->pred->op == SIGMA_FIELDREF) return refers(s, a, value);
 	return predicate_holds(a->pred, a->regex, value, s->plain);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * modifier.c - `field|modifier|modifier: values` becomes an expression of predicates.
- * Source: modifiers appendix 2.1. Modifiers apply in the order written, each a row of one table; a row says on
- * which kinds of value it may stand. */
+ * Source: modifiers appendix 2.1. Modifiers apply in the order written, each a row of one table; a row says
+ * on which kinds of value it may stand. */
 #include <libfyaml.h>
 #include <sodium.h>
 #include <stdlib.h>
@@ -395,7 +395,8 @@ static enum kh_err mod_fieldref(struct item *it, struct value *v)
 {
 	if (v->text.n == 0) return fail(it, KH_EFORMAT, M_SIGMA_BAD_COMBINATION, it->field);
 	v->kind = VALUE_DONE;
-	v->pred = (struct sigma_pred){.op = SIGMA_FIELDREF, .text = v->text, .form = PATTERN_EQUAL, .cased = it->cased};
+	v->pred =
+		(struct sigma_pred){.op = SIGMA_FIELDREF, .text = v->text, .form = PATTERN_EQUAL, .cased = it->cased};
 	return KH_OK;
 }
 
@@ -554,15 +555,19 @@ static enum kh_err string_pred(struct item *it, struct value *v)
 	if (!p->cased && pattern_fold(it->r->arena, &p->pattern) != KH_OK) return reader_no_memory(it->r);
 	struct pattern inner;
 	p->form = pattern_form(p->pattern, &inner);
-	if (p->form == PATTERN_ALL) p->op = SIGMA_PRESENT;
+	if (p->form == PATTERN_ALL)
+		*p = (struct sigma_pred){.op = SIGMA_PRESENT}; /* one atom, however it is written */
 	return KH_OK;
 }
 
 static enum kh_err finish(struct item *it, struct value *v, const struct sigma_expr **out)
 {
-	if (v->waits) v->pred = (struct sigma_pred){.op = SIGMA_WAIT, .text = v->text};
-	else if (v->kind == VALUE_NULL) v->pred = (struct sigma_pred){.op = SIGMA_PRESENT};
-	else if (v->kind != VALUE_REGEX && v->kind != VALUE_DONE) KH_TRY(string_pred(it, v));
+	if (v->waits)
+		v->pred = (struct sigma_pred){.op = SIGMA_WAIT, .text = v->text};
+	else if (v->kind == VALUE_NULL)
+		v->pred = (struct sigma_pred){.op = SIGMA_PRESENT, .filled = true};
+	else if (v->kind != VALUE_REGEX && v->kind != VALUE_DONE)
+		KH_TRY(string_pred(it, v));
 	bool negate = v->negate || (v->kind == VALUE_NULL && !v->waits);
 	bool by_field = v->pred.op == SIGMA_PRESENT || v->pred.op == SIGMA_EXISTS || v->pred.op == SIGMA_FIELDREF;
 	if (it->keyword && by_field) return fail(it, KH_EFORMAT, M_SIGMA_BAD_KEYWORD, v->text);

@@ -244,11 +244,16 @@ bool pattern_match(struct pattern p, struct kh_slice value, bool ascii_caseless)
 
 static void regex_symbol(uint16_t symbol, struct kh_buf *out)
 {
-	if (symbol == PATTERN_ANY) kh_buf_text(out, ".*");
-	else if (symbol == PATTERN_ONE) kh_buf_text(out, "(?:[\\x00-\\xbf]|[\\xc0-\\xff][\\x80-\\xbf]{0,3})");
-	else if (symbol == PATTERN_DASH) kh_buf_text(out, "(?:-|/|\\xe2\\x80\\x93|\\xe2\\x80\\x94|\\xe2\\x80\\x95)");
-	else if (word(symbol) && symbol < 0x80) kh_buf_char(out, (char)symbol);
-	else kh_buf_printf(out, "\\x%02x", symbol);
+	if (symbol == PATTERN_ANY)
+		kh_buf_text(out, ".*");
+	else if (symbol == PATTERN_ONE)
+		kh_buf_text(out, "(?:[\\x00-\\xbf]|[\\xc0-\\xff][\\x80-\\xbf]{0,3})");
+	else if (symbol == PATTERN_DASH)
+		kh_buf_text(out, "(?:-|/|\\xe2\\x80\\x93|\\xe2\\x80\\x94|\\xe2\\x80\\x95)");
+	else if (word(symbol) && symbol < 0x80)
+		kh_buf_char(out, (char)symbol);
+	else
+		kh_buf_printf(out, "\\x%02x", symbol);
 }
 
 void pattern_regex(struct pattern p, struct kh_buf *out)
@@ -265,10 +270,15 @@ void pattern_print(struct pattern p, struct kh_buf *out)
 {
 	for (uint32_t i = 0; i < p.n; i++) {
 		uint16_t s = p.at[i];
-		if (s == PATTERN_ANY) kh_buf_char(out, '*');
-		else if (s == PATTERN_ONE) kh_buf_char(out, '?');
-		else if (s == PATTERN_DASH) kh_buf_text(out, "[-]");
-		else if (s == '*' || s == '?') kh_buf_printf(out, "\\%c", s);
-		else kh_buf_char(out, (char)s);
+		if (s == PATTERN_ANY)
+			kh_buf_char(out, '*');
+		else if (s == PATTERN_ONE)
+			kh_buf_char(out, '?');
+		else if (s == PATTERN_DASH)
+			kh_buf_text(out, "[-]");
+		else if (s == '*' || s == '?')
+			kh_buf_printf(out, "\\%c", s);
+		else
+			kh_buf_char(out, (char)s);
 	}
 }

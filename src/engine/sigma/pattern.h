@@ -24,7 +24,14 @@ struct pattern {
 };
 
 /* What a pattern asks of a value, so that the cheap forms can be indexed. */
-enum pattern_form { PATTERN_EQUAL, PATTERN_STARTS, PATTERN_ENDS, PATTERN_CONTAINS, PATTERN_WILD, PATTERN_ALL };
+enum pattern_form {
+	PATTERN_EQUAL,
+	PATTERN_STARTS,
+	PATTERN_ENDS,
+	PATTERN_CONTAINS,
+	PATTERN_WILD,
+	PATTERN_ALL
+};
 
 /* `escapes`: `\*`, `\?`, `\\` and the wildcards have their meaning; else every byte is itself. */
 KH_MUST_USE enum kh_err pattern_parse(struct kh_arena *a, struct kh_slice text, bool escapes,

@@ -99,14 +99,14 @@ void predicate_scratch_free(struct predicate_scratch *s)
 	free(s);
 }
 
-static bool regex_holds(const struct sigma_pred *p, const struct predicate_regex *regex, struct kh_slice value,
-						struct predicate_scratch *s)
+static bool regex_holds(const struct sigma_pred *p, const struct predicate_regex *regex,
+						struct kh_slice value, struct predicate_scratch *s)
 {
 	struct predicate_regex *own = regex == NULL ? predicate_regex_new(p) : NULL;
 	const struct predicate_regex *r = regex != NULL ? regex : own;
 	static const uint8_t nothing[1];
-	bool holds = r != NULL &&
-				 pcre2_match(r->code, value.n > 0 ? value.p : nothing, value.n, 0, 0, s->data, s->context) >= 0;
+	bool holds = r != NULL && pcre2_match(r->code, value.n > 0 ? value.p : nothing, value.n, 0, 0, s->data,
+										  s->context) >= 0;
 	predicate_regex_free(own);
 	return holds;
 }
@@ -170,7 +170,8 @@ static bool time_part(enum sigma_part part, struct kh_slice value, double *out)
 {
 	int64_t t;
 	double n;
-	if (predicate_number(value, &n)) { /* seconds since 1970, or milliseconds when that many seconds are absurd */
+	if (predicate_number(value,
+						 &n)) { /* seconds since 1970, or milliseconds when that many seconds are absurd */
 		double seconds = n > 1e11 ? n / 1000 : n;
 		if (!(seconds > -9e9 && seconds < 9e9)) return false;
 		t = (int64_t)(seconds * (double)KH_SECOND);
@@ -236,9 +237,9 @@ static void print_compare(const struct sigma_pred *p, struct kh_buf *out)
 
 void predicate_print(const struct sigma_pred *p, struct kh_buf *out)
 {
-	static const char *const refs[] = {[PATTERN_EQUAL] = "", [PATTERN_STARTS] = "|startswith",
+	static const char *const refs[] = {[PATTERN_EQUAL] = "",         [PATTERN_STARTS] = "|startswith",
 									   [PATTERN_ENDS] = "|endswith", [PATTERN_CONTAINS] = "|contains",
-									   [PATTERN_WILD] = "", [PATTERN_ALL] = ""};
+									   [PATTERN_WILD] = "",          [PATTERN_ALL] = ""};
 	kh_buf_put(out, p->field);
 	switch (p->op) {
 	case SIGMA_STRING:
@@ -246,7 +247,8 @@ void predicate_print(const struct sigma_pred *p, struct kh_buf *out)
 		pattern_print(p->pattern, out);
 		break;
 	case SIGMA_REGEX:
-		kh_buf_printf(out, "|re%s%s%s: ", p->caseless ? "|i" : "", p->multiline ? "|m" : "", p->dotall ? "|s" : "");
+		kh_buf_printf(out, "|re%s%s%s: ", p->caseless ? "|i" : "", p->multiline ? "|m" : "",
+					  p->dotall ? "|s" : "");
 		kh_buf_put(out, p->text);
 		break;
 	case SIGMA_CIDR:
@@ -257,7 +259,7 @@ void predicate_print(const struct sigma_pred *p, struct kh_buf *out)
 		print_compare(p, out);
 		break;
 	case SIGMA_PRESENT:
-		kh_buf_text(out, ": *");
+		kh_buf_text(out, p->filled ? ": ?*" : ": *");
 		break;
 	case SIGMA_EXISTS:
 		kh_buf_text(out, "|exists: true");

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * sigma/predicate.h - one predicate asked of one value, the plain way: the meaning that everything faster must
- * equal. Used by `explain`, by the property test, and by the engine for what no index holds.
- * Source: modifiers appendix 2.1. Ownership: a compiled regex is the caller's. Cost: O(pattern x value);
- * regular expressions run under match and depth limits, and a value that reaches them does not match.
- * Threads: a struct predicate_scratch belongs to one thread. */
+ * sigma/predicate.h - one predicate asked of one value, the plain way: the meaning that everything faster
+ * must equal. Used by `explain`, by the property test, and by the engine for what no index holds. Source:
+ * modifiers appendix 2.1. Ownership: a compiled regex is the caller's. Cost: O(pattern x value); regular
+ * expressions run under match and depth limits, and a value that reaches them does not match. Threads: a
+ * struct predicate_scratch belongs to one thread. */
 #ifndef KH_ENGINE_SIGMA_PREDICATE_H
 #define KH_ENGINE_SIGMA_PREDICATE_H
 #include "engine/sigma/rule.h"

@@ -30,8 +30,8 @@ struct scalar {
 
 uint32_t reader_line(const struct reader *r, struct fy_node *node);
 /* Notes the node's line and says why; `a` and `b` may be NULL. */
-enum kh_err reader_fail(struct reader *r, struct fy_node *node, enum kh_err err, enum kh_msg key, const char *a,
-						const char *b);
+enum kh_err reader_fail(struct reader *r, struct fy_node *node, enum kh_err err, enum kh_msg key,
+						const char *a, const char *b);
 enum kh_err reader_no_memory(struct reader *r);
 char *reader_text(struct reader *r, struct kh_slice s); /* NUL-terminated copy, "" when out of memory */
 KH_MUST_USE enum kh_err reader_keep(struct reader *r, struct kh_slice s, struct kh_slice *out);

@@ -28,12 +28,22 @@ static void targets_of(const struct sigma_engine *e, struct kh_slice name, struc
 		add_target(out, t->slot, t->rank);
 }
 
+/* What follows the prefix; a prefix that ends in "*." takes one element of any name with it. */
+static struct kh_slice stripped(struct kh_slice name, struct kh_slice prefix)
+{
+	bool free = prefix.n > 2 && memcmp(prefix.p + prefix.n - 2, "*.", 2) == 0;
+	if (free) prefix.n -= 2;
+	if (!kh_slice_starts(name, prefix)) return (struct kh_slice){0};
+	struct kh_slice rest = kh_slice_from(name, prefix.n), element;
+	if (free && !kh_slice_cut(&rest, '.', &element)) return (struct kh_slice){0};
+	return rest;
+}
+
 static void resolve(const struct sigma_engine *e, struct kh_slice name, struct name_entry *out)
 {
 	out->n = 0;
 	targets_of(e, name, out);
-	for (uint32_t i = 0; i < e->n_strip; i++)
-		if (kh_slice_starts(name, e->strip[i])) targets_of(e, kh_slice_from(name, e->strip[i].n), out);
+	for (uint32_t i = 0; i < e->n_strip; i++) targets_of(e, stripped(name, e->strip[i]), out);
 }
 
 static bool keep_name(struct sigma_scratch *s, struct name_entry *n, struct kh_slice name)
@@ -47,7 +57,8 @@ static bool keep_name(struct sigma_scratch *s, struct name_entry *n, struct kh_s
 }
 
 /* `spare` holds the answer when the table is full. */
-static const struct name_entry *name_of(struct sigma_scratch *s, struct kh_slice name, struct name_entry *spare)
+static const struct name_entry *name_of(struct sigma_scratch *s, struct kh_slice name,
+										struct name_entry *spare)
 {
 	uint64_t h = quick_hash(name, s->engine->seed);
 	uint32_t i = (uint32_t)h & (NAMES_CAP - 1);
@@ -74,10 +85,13 @@ static void touch(struct sigma_scratch *s, uint32_t slot)
 static void append(struct sigma_scratch *s, uint32_t slot, struct kh_slice text, bool null)
 {
 	struct slot_state *st = &s->slots[slot];
-	if (s->n_values == VALUES_MAX) return; /* an event has at most EVENT_MAX_FIELDS: aliases of aliases only */
+	if (s->n_values == VALUES_MAX)
+		return; /* an event has at most EVENT_MAX_FIELDS: aliases of aliases only */
 	s->values[s->n_values] = (struct value_ref){text, null, NO_VALUE};
-	if (st->last == NO_VALUE) st->first = s->n_values;
-	else s->values[st->last].next = s->n_values;
+	if (st->last == NO_VALUE)
+		st->first = s->n_values;
+	else
+		s->values[st->last].next = s->n_values;
 	st->last = s->n_values++;
 }
 
@@ -172,7 +186,8 @@ void scratch_clear(struct sigma_scratch *s)
 	s->facts_ready = false;
 }
 
-enum kh_err scratch_fold(struct sigma_scratch *s, struct kh_slice value, bool fold_ascii, struct kh_slice *out)
+enum kh_err scratch_fold(struct sigma_scratch *s, struct kh_slice value, bool fold_ascii,
+						 struct kh_slice *out)
 {
 	if (!fold_ascii && text_is_ascii(value)) {
 		*out = value;

@@ -30,8 +30,8 @@ uint32_t reader_line(const struct reader *r, struct fy_node *node)
 	return r->first_line + (m != NULL && m->line > 0 ? (uint32_t)m->line : 0);
 }
 
-enum kh_err reader_fail(struct reader *r, struct fy_node *node, enum kh_err err, enum kh_msg key, const char *a,
-						const char *b)
+enum kh_err reader_fail(struct reader *r, struct fy_node *node, enum kh_err err, enum kh_msg key,
+						const char *a, const char *b)
 {
 	r->line = reader_line(r, node);
 	return kh_say(r->diag, err, key, a != NULL ? a : "", b != NULL ? b : "", NULL);
@@ -95,9 +95,12 @@ static bool decimal(struct kh_slice s)
 	size_t i = 0, digits = 0, dots = 0;
 	if (s.n > 0 && (s.p[0] == '-' || s.p[0] == '+')) i++;
 	for (; i < s.n; i++) {
-		if (s.p[i] == '.' && dots == 0) dots++;
-		else if (s.p[i] >= '0' && s.p[i] <= '9') digits++;
-		else return false;
+		if (s.p[i] == '.' && dots == 0)
+			dots++;
+		else if (s.p[i] >= '0' && s.p[i] <= '9')
+			digits++;
+		else
+			return false;
 	}
 	return digits > 0 && s.n < 40;
 }
@@ -115,7 +118,8 @@ static bool hexadecimal(struct kh_slice s)
 struct scalar reader_scalar(struct reader *r, struct fy_node *node)
 {
 	static const char *const nulls[] = {"", "~", "null", "Null", "NULL", NULL};
-	static const char *const yes[] = {"true", "True", "TRUE", NULL}, *const no[] = {"false", "False", "FALSE", NULL};
+	static const char *const yes[] = {"true", "True", "TRUE", NULL}, *const no[] = {"false", "False", "FALSE",
+																					NULL};
 	struct scalar v = {SCALAR_TEXT, reader_raw(node), 0, false};
 	if (fy_node_get_style(node) != FYNS_PLAIN) return v;
 	char copy[48] = "";
@@ -152,16 +156,23 @@ struct text_row {
 	size_t offset;
 };
 
-#define TEXT(member) {#member, offsetof(struct sigma_rule, member)}
-static const struct text_row text_rows[] = {TEXT(title),       TEXT(id),   TEXT(name),     TEXT(author), TEXT(license),
-											TEXT(description), TEXT(date), TEXT(modified), TEXT(status)};
+#define TEXT(member)                                                                                         \
+	{                                                                                                        \
+#member, offsetof(struct sigma_rule, member)                                                         \
+	}
+static const struct text_row text_rows[] = {TEXT(title),  TEXT(id),       TEXT(name),
+											TEXT(author), TEXT(license),  TEXT(description),
+											TEXT(date),   TEXT(modified), TEXT(status)};
 
 struct list_row {
 	const char *key;
 	size_t at, n;
 };
 
-#define LIST(member) {#member, offsetof(struct sigma_rule, member), offsetof(struct sigma_rule, n_##member)}
+#define LIST(member)                                                                                         \
+	{                                                                                                        \
+#member, offsetof(struct sigma_rule, member), offsetof(struct sigma_rule, n_##member)                \
+	}
 static const struct list_row list_rows[] = {LIST(tags), LIST(falsepositives), LIST(references), LIST(fields)};
 
 static enum kh_err read_texts(struct reader *r, struct fy_node *root, struct sigma_rule *rule)
@@ -177,7 +188,8 @@ static enum kh_err read_texts(struct reader *r, struct fy_node *root, struct sig
 	return KH_OK;
 }
 
-static enum kh_err read_strings(struct reader *r, struct fy_node *node, const struct kh_slice **at, uint32_t *n)
+static enum kh_err read_strings(struct reader *r, struct fy_node *node, const struct kh_slice **at,
+								uint32_t *n)
 {
 	int count = fy_node_is_sequence(node) ? fy_node_sequence_item_count(node) : 1;
 	struct kh_slice *list = KH_ARRAY(r->arena, struct kh_slice, (size_t)count + 1);
@@ -306,7 +318,8 @@ static enum kh_err check_text(struct reader *r, struct kh_slice yaml)
 enum kh_err sigma_rule_parse(struct kh_arena *a, const struct sigma_source_text *in, struct sigma_rule *out,
 							 uint32_t *line, struct kh_diag *diag)
 {
-	struct reader r = {.arena = a, .placeholders = in->placeholders, .first_line = in->first_line, .diag = diag};
+	struct reader r = {
+		.arena = a, .placeholders = in->placeholders, .first_line = in->first_line, .diag = diag};
 	struct sigma_rule rule = {.file = in->file, .line = in->first_line};
 	enum kh_err err = check_text(&r, in->yaml);
 	struct fy_diag *fyd = err == KH_OK ? quiet_diag() : NULL;
@@ -320,7 +333,9 @@ enum kh_err sigma_rule_parse(struct kh_arena *a, const struct sigma_source_text 
 	rule.n_waits = r.n_waits;
 	fy_document_destroy(r.doc);
 	fy_diag_destroy(fyd);
-	if (err != KH_OK) *line = r.line;
-	else *out = rule;
+	if (err != KH_OK)
+		*line = r.line;
+	else
+		*out = rule;
 	return err;
 }

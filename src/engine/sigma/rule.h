@@ -50,8 +50,9 @@ enum sigma_part { SIGMA_WHOLE, SIGMA_MINUTE, SIGMA_HOUR, SIGMA_DAY, SIGMA_WEEK, 
 struct sigma_pred {
 	struct kh_slice field; /* empty: any part of the event (keywords) */
 	enum sigma_op op;
-	bool cased;                      /* strings and field references */
-	bool numeric;                    /* the rule's value is a number: 1 also equals 1.0 */
+	bool cased;                       /* strings and field references */
+	bool filled;                      /* PRESENT: and not the empty text */
+	bool numeric;                     /* the rule's value is a number: 1 also equals 1.0 */
 	bool caseless, multiline, dotall; /* regular expressions: i, m, s */
 	enum pattern_form form;
 	struct pattern pattern; /* folded unless cased */
@@ -114,9 +115,9 @@ struct sigma_placeholders {
 };
 
 struct sigma_source_text {
-	const char *file;     /* kept in the rule */
-	struct kh_slice yaml; /* one document */
-	uint32_t first_line;  /* of the document in its file, from 1 */
+	const char *file;                              /* kept in the rule */
+	struct kh_slice yaml;                          /* one document */
+	uint32_t first_line;                           /* of the document in its file, from 1 */
 	const struct sigma_placeholders *placeholders; /* NULL: none */
 };
 

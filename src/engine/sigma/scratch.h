@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * sigma/scratch.h - the memory of one matching thread: names seen, log source classes seen, and the values and
- * atoms of the event in hand. Inside the folder only. Shared by resolve.c, classify.c, match.c and ask.c.
+ * sigma/scratch.h - the memory of one matching thread: names seen, log source classes seen, and the values
+ * and atoms of the event in hand. Inside the folder only. Shared by resolve.c, classify.c, match.c and ask.c.
  * Bounds: NAMES_MAX names and CLASSES_MAX classes are remembered; past that they are worked out again. */
 #ifndef KH_ENGINE_SIGMA_SCRATCH_H
 #define KH_ENGINE_SIGMA_SCRATCH_H
@@ -38,7 +38,8 @@ struct slot_state {
 };
 
 /* What is worked out once for all events of the same log sources. */
-struct class {
+struct class
+{
 	uint64_t key[2];
 	bool used;
 	uint64_t *buckets, *slots;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * sigma/sigma.h - the Sigma engine's door: rules in, events in, matches out.
- * A sigma_rules is a set of documents read from files; a sigma_engine is built from it once and never changes,
- * so a reload builds a new one and swaps; a sigma_scratch is what one thread needs to match.
+ * A sigma_rules is a set of documents read from files; a sigma_engine is built from it once and never
+ * changes, so a reload builds a new one and swaps; a sigma_scratch is what one thread needs to match.
  * Ownership: the engine borrows the rules and the mapping: free them after it. What a hit points at dies with
  * the event. Errors: a broken document becomes a sigma_reject and never hides the others.
  * Cost: sigma_match is O(bytes of the fields that rules name) and does not allocate once it is warm.
@@ -29,7 +29,8 @@ struct sigma_rules;
 /* The placeholders are borrowed until the last add. NULL when out of memory. */
 struct sigma_rules *sigma_rules_new(const struct sigma_placeholders *placeholders);
 void sigma_rules_free(struct sigma_rules *r); /* NULL is allowed */
-/* A file, or a folder with all its *.yml and *.yaml, in the order of their names. KH_ESYS when it cannot be read. */
+/* A file, or a folder with all its *.yml and *.yaml, in the order of their names. KH_ESYS when it cannot be
+ * read. */
 KH_MUST_USE enum kh_err sigma_rules_add_path(struct sigma_rules *r, const char *path, struct kh_diag *diag);
 /* The documents of one text. `file` is copied. Only KH_ENOMEM and KH_ELIMIT fail; the rest are rejects. */
 KH_MUST_USE enum kh_err sigma_rules_add_text(struct sigma_rules *r, const char *file, struct kh_slice yaml,
