@@ -60,6 +60,9 @@ KH_MUST_USE enum kh_err desk_tick(struct desk *d, int64_t now_ns, struct kh_diag
 KH_MUST_USE enum kh_err intake_apply(struct desk *d, const json_t *batch, int64_t now_ns, json_t **answer,
 									 struct kh_diag *diag);
 
+/* What the disk of the store has free, and the least the operator wants: below it intake_apply is KH_ELIMIT. */
+void desk_set_disk(struct desk *d, uint64_t free_bytes, uint64_t least_bytes);
+
 /* {"disabled": [rule ids], "filters": [Sigma filter documents]} */
 KH_MUST_USE enum kh_err desk_rules_state(struct desk *d, json_t **out, struct kh_diag *diag);
 /* {"<input>": [{"path", "dev", "ino", "head_len", "head_hash", "offset", "lines"}]} */

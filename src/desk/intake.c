@@ -78,10 +78,17 @@ static enum kh_err reply(json_t **answer, const json_t *batch, const char *statu
 	return a != NULL ? KH_OK : KH_ENOMEM;
 }
 
+void desk_set_disk(struct desk *d, uint64_t free_bytes, uint64_t least_bytes)
+{
+	d->disk_free = free_bytes;
+	d->disk_low = free_bytes < least_bytes;
+}
+
 static enum kh_err take(struct desk *d, const json_t *json, int64_t now_ns, struct kh_diag *diag)
 {
 	struct batch b;
 	KH_TRY(read_batch(json, now_ns, &b, diag));
+	if (d->disk_low) return kh_say(diag, KH_ELIMIT, M_INTAKE_DISK_LOW, KH_DEC(d->disk_free >> 20), NULL);
 	KH_TRY(desk_change(d, apply, &b, diag));
 	d->batches++;
 	if (b.repeated)

@@ -24,6 +24,8 @@ struct desk {
 	bool rules_touched;
 	bool places_touched;
 	int64_t started_ns;
+	bool disk_low; /* less than the operator wants free: nothing is taken in */
+	uint64_t disk_free;
 };
 
 /* Who acts when nobody does: the desk itself. */

@@ -18,7 +18,6 @@ enum { MAX_FILE = 1 << 20 };
 
 static const char *const languages[] = {"vi", "en", NULL};
 static const char *const log_levels[] = {"error", "warning", "notice", "info", "debug", NULL};
-static const char *const levels[] = {"informational", "low", "medium", "high", "critical", NULL};
 static const char *const tls_modes[] = {"none", "starttls", "tls", NULL};
 static const char *const formats[] = {"auto", "json", "syslog", "access", "auditd", NULL};
 
@@ -55,7 +54,6 @@ const struct config_row settings_rows[] = {
 	{"rules.mapping_folder", CFG_TEXT, S(rules.mapping_folder), .help = M_SET_RULES_MAPPING_FOLDER},
 	{"placeholders", CFG_MAP, S(placeholders), .max = 1024, .help = M_SET_PLACEHOLDERS},
 	{"findings.window", CFG_DURATION, S(findings.window), .min = 1, .max = 7 * 86400, .def = "1h", .help = M_SET_FINDINGS_WINDOW},
-	{"incidents.open_at", CFG_WORD, S(incidents.open_at), .def = "high", .words = levels, .help = M_SET_INCIDENTS_OPEN_AT},
 	{"incidents.reminder", CFG_DURATION, S(incidents.reminder), .min = 1, .max = 7 * 86400, .def = "30m", .help = M_SET_INCIDENTS_REMINDER},
 	{"incidents.reminders", CFG_UINT, S(incidents.reminders), .min = 0, .max = 100, .def = "6", .help = M_SET_INCIDENTS_REMINDERS},
 	{"mail.server", CFG_TEXT, S(mail.server), .help = M_SET_MAIL_SERVER},

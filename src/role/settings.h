@@ -8,7 +8,6 @@
 #include "base/config.h"
 
 enum settings_tls { SETTINGS_TLS_NONE, SETTINGS_TLS_STARTTLS, SETTINGS_TLS_IMPLICIT };
-enum settings_level { LEVEL_INFORMATIONAL, LEVEL_LOW, LEVEL_MEDIUM, LEVEL_HIGH, LEVEL_CRITICAL };
 
 struct settings_input {
 	const char *name, *path, *host;
@@ -40,7 +39,6 @@ struct settings {
 		int64_t window;
 	} findings;
 	struct {
-		int open_at; /* enum settings_level */
 		int64_t reminder;
 		uint64_t reminders;
 	} incidents;

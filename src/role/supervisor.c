@@ -227,11 +227,10 @@ static void start_child(struct supervisor *s, struct child *c)
 	send_start(s, c);
 	send_listeners(s, c);
 	link_child(s, c);
-	if (c->role == ROLE_SENSOR) {
-		follow_forget(s->follow);
-		follow_look(s->follow, send_file, s);
-	}
 	channel_send(c->control, FRAME_GO, json_object(), -1);
+	if (c->role != ROLE_SENSOR) return;
+	follow_forget(s->follow);
+	follow_look(s->follow, send_file, s);
 }
 
 static void restart_what_is_due(struct supervisor *s, int64_t now)

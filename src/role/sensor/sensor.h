@@ -6,8 +6,8 @@
 #ifndef KH_ROLE_SENSOR_H
 #define KH_ROLE_SENSOR_H
 #include "codec/line/line.h"
-#include "engine/sigma/sigma.h"
 #include "role/process.h"
+#include "role/sensor/rules.h"
 
 enum { SENSOR_SAMPLE = 200, SENSOR_MAX_INPUTS = 256, SENSOR_TICK_MS = 200 };
 
@@ -22,7 +22,7 @@ enum reject {
 struct sensor_input {
 	char name[64], kind[16], host[256];
 	enum line_format format;
-	uint64_t events, lines, bytes, kernel_drops;
+	uint64_t events, lines, bytes, kernel_drops, refused_connections;
 	int64_t last_event_ns;
 	uint64_t rejected[N_REJECTS];
 	char sample[N_REJECTS][SENSOR_SAMPLE + 1]; /* "" when there is none since the last batch */
@@ -37,8 +37,7 @@ struct sensor {
 	struct role_process *p;
 	struct line_parser *parser;
 	struct event event;
-	struct sigma_engine *engine;
-	struct sigma_scratch *scratch;
+	struct sensor_rules rules;
 	struct sensor_input *inputs[SENSOR_MAX_INPUTS];
 	size_t n_inputs;
 	struct batch *batch;
@@ -47,8 +46,7 @@ struct sensor {
 	struct udp_set *udp;
 	uv_timer_t tick;
 	bool resumed, paused;
-	uint64_t total_events, total_lines, total_hits;
-	json_t *rules_report; /* loaded, rejected; told to the desk */
+	uint64_t total_events, total_lines, total_hits, ticks;
 };
 
 struct sensor_input *sensor_input(struct sensor *s, const char *name,
@@ -60,7 +58,6 @@ const char *sensor_reject_name(unsigned reason);
 
 /* batch.c */
 struct batch *batch_new(struct sensor *s);
-void batch_free(struct batch *b);
 void batch_hit(struct batch *b, const struct sensor_input *in, const struct sigma_hit *hit,
 			   struct kh_slice line, const char *host, const char *address, int64_t time_ns);
 void batch_tick(struct batch *b);      /* builds and sends when there is something and nothing is under way */
@@ -71,7 +68,6 @@ bool batch_empty(const struct batch *b); /* nothing gathered, nothing under way 
 
 /* tail.c: followed files */
 struct tail_set *tail_set_new(struct sensor *s);
-void tail_set_free(struct tail_set *t);
 void tail_resume(struct tail_set *t, const json_t *positions); /* saved positions: before the first read */
 void tail_file(struct tail_set *t, const json_t *payload, int fd);
 bool tail_tick(struct tail_set *t); /* true when there is more to read at once */
@@ -80,10 +76,8 @@ json_t *tail_positions(struct tail_set *t, const char *input);
 
 /* tcp.c, udp.c: syslog listeners */
 struct tcp_set *tcp_set_new(struct sensor *s);
-void tcp_set_free(struct tcp_set *t);
 void tcp_pause(struct tcp_set *t, bool paused);
 size_t tcp_connections(const struct tcp_set *t);
 struct udp_set *udp_set_new(struct sensor *s);
-void udp_set_free(struct udp_set *u);
 void udp_pause(struct udp_set *u, bool paused);
 #endif

@@ -52,19 +52,6 @@ static void tail_free(struct tail *f)
 	free(f);
 }
 
-void tail_set_free(struct tail_set *t)
-{
-	if (t == NULL) return;
-	while (t->first != NULL) {
-		struct tail *f = t->first;
-		t->first = f->next;
-		tail_free(f);
-	}
-	json_decref(t->saved);
-	free(t->piece);
-	free(t);
-}
-
 /* The first bytes tell a file from another one that got its inode later. */
 static bool head_of(int fd, size_t len, char hash[2 * HASH_LEN + 1])
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdalign.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -75,10 +76,7 @@ static int receive(struct udp_socket *s)
 	struct mmsghdr m[BATCH];
 	struct iovec iov[BATCH];
 	struct sockaddr_storage from[BATCH];
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(uint32_t))];
-	} control[BATCH];
+	alignas(struct cmsghdr) char control[BATCH][CMSG_SPACE(sizeof(uint32_t))];
 	memset(m, 0, sizeof m);
 	for (size_t i = 0; i < BATCH; i++) {
 		iov[i] = (struct iovec){s->set->bytes + i * DATAGRAM, DATAGRAM};
@@ -86,7 +84,7 @@ static int receive(struct udp_socket *s)
 									   .msg_namelen = sizeof from[i],
 									   .msg_iov = &iov[i],
 									   .msg_iovlen = 1,
-									   .msg_control = &control[i],
+									   .msg_control = control[i],
 									   .msg_controllen = sizeof control[i]};
 	}
 	int n = recvmmsg(s->fd, m, BATCH, MSG_DONTWAIT, NULL);
@@ -131,13 +129,4 @@ struct udp_set *udp_set_new(struct sensor *s)
 	}
 	udp_pause(u, false);
 	return u;
-}
-
-void udp_set_free(struct udp_set *u)
-{
-	if (u == NULL) return;
-	udp_pause(u, true);
-	for (size_t i = 0; i < u->n; i++) close(u->at[i].fd);
-	free(u->bytes);
-	free(u);
 }
