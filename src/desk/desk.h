@@ -51,7 +51,7 @@ KH_MUST_USE enum kh_err desk_settings_reloaded(struct desk *d, const struct desk
 											   const json_t *before, const json_t *after, int64_t now_ns,
 											   struct kh_diag *diag); /* only the audit entry */
 
-/* Due reminders, expired mails and mutes. Call it once a second, or when desk_next_ns says. */
+/* Due reminders, expired mails and mutes. Call it once a second. */
 KH_MUST_USE enum kh_err desk_tick(struct desk *d, int64_t now_ns, struct kh_diag *diag);
 
 /* One batch of a sensor in one transaction; the same (boot, seq) again changes nothing and is acknowledged
@@ -60,7 +60,8 @@ KH_MUST_USE enum kh_err desk_tick(struct desk *d, int64_t now_ns, struct kh_diag
 KH_MUST_USE enum kh_err intake_apply(struct desk *d, const json_t *batch, int64_t now_ns, json_t **answer,
 									 struct kh_diag *diag);
 
-/* What the disk of the store has free, and the least the operator wants: below it intake_apply is KH_ELIMIT. */
+/* What the disk of the store has free, and the least the operator wants: below it intake_apply is KH_ELIMIT.
+ */
 void desk_set_disk(struct desk *d, uint64_t free_bytes, uint64_t least_bytes);
 
 /* {"disabled": [rule ids], "filters": [Sigma filter documents]} */

@@ -290,6 +290,24 @@ static void a_full_store_stops_intake_and_room_restarts_it(void **st)
 	fixture_end(&f);
 }
 
+static void a_disk_near_its_end_stops_intake(void **st)
+{
+	struct fixture f;
+	json_t *batch = batch_json(1, NULL), *answer;
+	(void)st;
+	fixture_province(&f);
+	desk_set_disk(f.d, 99, 100);
+	assert_int_equal(intake_apply(f.d, batch, MORNING, &answer, &diag), KH_ELIMIT);
+	assert_null(answer);
+	assert_true(f.d->intake_stopped[0] != '\0');
+	desk_set_disk(f.d, 100, 100);
+	OK(intake_apply(f.d, batch, MORNING, &answer, &diag));
+	assert_true(f.d->intake_stopped[0] == '\0');
+	json_decref(answer);
+	json_decref(batch);
+	fixture_end(&f);
+}
+
 /* What a run leaves behind, without ids and times of writing. */
 static char *picture(struct fixture *f)
 {
@@ -383,6 +401,7 @@ int main(void)
 		cmocka_unit_test(a_name_that_two_share_decides_nothing),
 		cmocka_unit_test(muted_is_counted_but_silent),
 		cmocka_unit_test(a_full_store_stops_intake_and_room_restarts_it),
+		cmocka_unit_test(a_disk_near_its_end_stops_intake),
 		cmocka_unit_test(repeats_in_any_order_give_the_same_state),
 	};
 	return cmocka_run_group_tests(t, NULL, NULL);
