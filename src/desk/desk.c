@@ -9,6 +9,7 @@
 #include "desk/mute.h"
 #include "desk/outbox.h"
 #include "desk/own.h"
+#include "store/migrate.h"
 
 const struct desk_settings desk_defaults = {
 	.open_at = DESK_HIGH,
@@ -33,6 +34,8 @@ static enum kh_err reload_places(struct desk *d, struct kh_diag *diag)
 enum kh_err desk_new(struct db *db, const struct desk_settings *settings, const struct desk_ports *ports,
 					 struct desk **out, struct kh_diag *diag)
 {
+	KH_TRY(
+		db_migrate(db, kh_now_ns(), diag)); /* the one time that is no simulated one: when it was installed */
 	struct desk *d = calloc(1, sizeof *d);
 	if (d == NULL) return kh_say(diag, KH_ENOMEM, M_OUT_OF_MEMORY, NULL);
 	d->db = db;
@@ -248,4 +251,11 @@ int64_t desk_get_count(const json_t *object, const char *key, int64_t fallback)
 {
 	const json_t *v = json_object_get(object, key);
 	return json_is_integer(v) && json_integer_value(v) >= 0 ? json_integer_value(v) : fallback;
+}
+
+int64_t desk_get_delta(const json_t *object, const char *key, int64_t fallback)
+{
+	const int64_t most = INT64_C(1000000000000);
+	int64_t n = desk_get_count(object, key, fallback);
+	return n < most ? n : most;
 }

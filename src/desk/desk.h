@@ -43,6 +43,7 @@ struct desk_actor {
 	const char *from; /* "local", an address */
 };
 
+/* Brings the database to this program's schema first (store/migrate.h). */
 KH_MUST_USE enum kh_err desk_new(struct db *db, const struct desk_settings *settings,
 								 const struct desk_ports *ports, struct desk **out, struct kh_diag *diag);
 void desk_free(struct desk *d); /* NULL is allowed; the db stays open */

@@ -81,7 +81,7 @@ enum kh_err sighting_read(struct desk *d, const json_t *element, int64_t now_ns,
 		.input = desk_get(element, "input"),
 		.tags = json_object_get(rule, "tags"),
 		.evidence = json_object_get(element, "evidence"),
-		.count = desk_get_count(element, "count", 1),
+		.count = desk_get_delta(element, "count", 1),
 	};
 	char *folded;
 	if (s.rule_id.n == 0) return kh_say(diag, KH_EFORMAT, M_INTAKE_FIELD, "findings[].rule.id", NULL);

@@ -17,8 +17,8 @@ static enum kh_err add_counters(struct desk *d, struct kh_slice name, const json
 		" events = input.events + excluded.events, lines = input.lines + excluded.lines,"
 		" bytes = input.bytes + excluded.bytes, last_batch_ns = excluded.last_batch_ns,"
 		" last_event_ns = COALESCE(excluded.last_event_ns, input.last_event_ns)",
-		DB_ARGS(db_text(name), db_text(kind), db_int(desk_get_count(e, "events", 0)),
-				db_int(desk_get_count(e, "lines", 0)), db_int(desk_get_count(e, "bytes", 0)),
+		DB_ARGS(db_text(name), db_text(kind), db_int(desk_get_delta(e, "events", 0)),
+				db_int(desk_get_delta(e, "lines", 0)), db_int(desk_get_delta(e, "bytes", 0)),
 				last > 0 ? db_int(last) : db_str(NULL), db_int(now_ns)),
 		diag);
 }
@@ -30,15 +30,15 @@ static enum kh_err add_rejected(struct desk *d, struct kh_slice name, json_t *re
 	size_t n = 0;
 	json_object_foreach(rejected, reason, v)
 	{
+		(void)v;
 		if (n++ >= MAX_REASONS) break;
-		if (!json_is_integer(v) || json_integer_value(v) <= 0) continue;
-		KH_TRY(
-			db_exec(d->db,
-					"INSERT INTO input_reject (input, reason, count) VALUES ($1, $2, $3)"
-					" ON CONFLICT (input, reason) DO UPDATE SET count = input_reject.count + excluded.count",
-					DB_ARGS(db_text(name), db_text(kh_slice_to(kh_str(reason), MAX_NAME)),
-							db_int(json_integer_value(v))),
-					diag));
+		int64_t count = desk_get_delta(rejected, reason, 0);
+		if (count == 0) continue;
+		KH_TRY(db_exec(
+			d->db,
+			"INSERT INTO input_reject (input, reason, count) VALUES ($1, $2, $3)"
+			" ON CONFLICT (input, reason) DO UPDATE SET count = input_reject.count + excluded.count",
+			DB_ARGS(db_text(name), db_text(kh_slice_to(kh_str(reason), MAX_NAME)), db_int(count)), diag));
 	}
 	return KH_OK;
 }
@@ -151,7 +151,7 @@ void input_count(struct desk *d, const json_t *inputs, int64_t now_ns)
 		const char *name = json_string_value(json_object_get(e, "name"));
 		if (name == NULL) continue;
 		double rate = faded(json_object_get(d->rates, name), now_ns);
-		rate += (double)desk_get_count(e, "events", 0) * (double)KH_SECOND / (double)RATE_OVER;
+		rate += (double)desk_get_delta(e, "events", 0) * (double)KH_SECOND / (double)RATE_OVER;
 		json_object_set_new(d->rates, name,
 							json_pack("{s:I,s:f}", "at_ns", (json_int_t)now_ns, "rate", rate));
 	}

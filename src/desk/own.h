@@ -55,4 +55,6 @@ void desk_clean(struct kh_buf *out, struct kh_slice text, size_t most, bool keep
 struct kh_slice desk_get(const json_t *object, const char *key);
 /* Non-negative integer member; `fallback` when it is missing or none. */
 int64_t desk_get_count(const json_t *object, const char *key, int64_t fallback);
+/* What is added to a counter: a count, at most 10^12, so that no sum of ours runs over. */
+int64_t desk_get_delta(const json_t *object, const char *key, int64_t fallback);
 #endif
