@@ -126,7 +126,10 @@ static enum kh_err read_selections(struct reader *r, struct fy_node *node, struc
 			return reader_fail(r, node, KH_EFORMAT, M_SIGMA_BAD_KEY, NULL, NULL);
 		struct kh_slice name = reader_raw(key);
 		if (reserved(rule, name)) continue;
-		if (value == NULL) return reader_fail(r, key, KH_EFORMAT, M_SIGMA_EMPTY_SELECTION, NULL, NULL);
+		bool empty = value == NULL ||
+					 (fy_node_is_sequence(value) && fy_node_sequence_item_count(value) < 1) ||
+					 (fy_node_is_mapping(value) && fy_node_mapping_item_count(value) < 1);
+		if (empty) return reader_fail(r, key, KH_EFORMAT, M_SIGMA_EMPTY_SELECTION, NULL, NULL);
 		struct sigma_selection *s = &list[rule->n_selections];
 		KH_TRY(reader_keep(r, name, &s->name));
 		KH_TRY(read_selection(r, value, s->name, &s->expr));

@@ -265,7 +265,6 @@ static enum kh_err spread_dashes(struct item *it, struct value *v)
 static enum kh_err mod_base64(struct item *it, struct value *v)
 {
 	struct kh_slice bytes;
-	KH_TRY(spread_dashes(it, v));
 	KH_TRY(literal(it, v, &bytes));
 	return base64(it, bytes, 0, 0, 0, v);
 }
@@ -275,7 +274,6 @@ static enum kh_err mod_base64offset(struct item *it, struct value *v)
 {
 	static const size_t front[3] = {0, 2, 3}, behind[3] = {0, 3, 2};
 	struct kh_slice bytes;
-	KH_TRY(spread_dashes(it, v));
 	KH_TRY(literal(it, v, &bytes));
 	for (size_t shift = 3; shift-- > 0;) {
 		struct value *w = shift == 0 ? v : KH_NEW(it->r->arena, struct value);
@@ -310,7 +308,6 @@ static uint32_t take_code(const uint8_t *p, size_t left, size_t *n)
 static enum kh_err utf16(struct item *it, struct value *v, bool big, bool mark)
 {
 	struct kh_slice in;
-	KH_TRY(spread_dashes(it, v));
 	KH_TRY(literal(it, v, &in));
 	uint8_t *out = KH_ARRAY(it->r->arena, uint8_t, in.n * 2 + 4);
 	if (out == NULL) return reader_no_memory(it->r);
@@ -445,42 +442,43 @@ struct modifier {
 	const char *name;
 	unsigned on; /* value kinds it may stand on */
 	enum kh_err (*apply)(struct item *it, struct value *v);
+	bool encodes; /* works on bytes: a choice of dashes is spread out before it */
 };
 
 enum { ON_TEXT = VALUE_STRING | VALUE_NUMBER | VALUE_BOOL, ON_ANY = 63 };
 
 static const struct modifier modifiers[] = {
-	{"contains", ON_TEXT | VALUE_REGEX | VALUE_DONE, mod_contains},
-	{"startswith", ON_TEXT | VALUE_REGEX | VALUE_DONE, mod_startswith},
-	{"endswith", ON_TEXT | VALUE_REGEX | VALUE_DONE, mod_endswith},
-	{"all", ON_ANY, mod_all},
-	{"exists", VALUE_BOOL | VALUE_STRING, mod_exists},
-	{"cased", VALUE_STRING | VALUE_DONE, mod_cased},
-	{"neq", ON_ANY, mod_neq},
-	{"windash", VALUE_STRING, mod_windash},
-	{"re", ON_TEXT, mod_re},
-	{"i", VALUE_REGEX, mod_i},
-	{"m", VALUE_REGEX, mod_m},
-	{"s", VALUE_REGEX, mod_s},
-	{"base64", ON_TEXT, mod_base64},
-	{"base64offset", ON_TEXT, mod_base64offset},
-	{"utf16le", ON_TEXT, mod_utf16le},
-	{"utf16be", ON_TEXT, mod_utf16be},
-	{"utf16", ON_TEXT, mod_utf16},
-	{"wide", ON_TEXT, mod_utf16le},
-	{"lt", VALUE_NUMBER | VALUE_DONE, mod_lt},
-	{"lte", VALUE_NUMBER | VALUE_DONE, mod_lte},
-	{"gt", VALUE_NUMBER | VALUE_DONE, mod_gt},
-	{"gte", VALUE_NUMBER | VALUE_DONE, mod_gte},
-	{"minute", VALUE_NUMBER, mod_part},
-	{"hour", VALUE_NUMBER, mod_part},
-	{"day", VALUE_NUMBER, mod_part},
-	{"week", VALUE_NUMBER, mod_part},
-	{"month", VALUE_NUMBER, mod_part},
-	{"year", VALUE_NUMBER, mod_part},
-	{"cidr", VALUE_STRING, mod_cidr},
-	{"expand", VALUE_STRING, mod_expand},
-	{"fieldref", VALUE_STRING, mod_fieldref},
+	{"contains", ON_TEXT | VALUE_REGEX | VALUE_DONE, mod_contains, false},
+	{"startswith", ON_TEXT | VALUE_REGEX | VALUE_DONE, mod_startswith, false},
+	{"endswith", ON_TEXT | VALUE_REGEX | VALUE_DONE, mod_endswith, false},
+	{"all", ON_ANY, mod_all, false},
+	{"exists", VALUE_BOOL | VALUE_STRING, mod_exists, false},
+	{"cased", VALUE_STRING | VALUE_DONE, mod_cased, false},
+	{"neq", ON_ANY, mod_neq, false},
+	{"windash", VALUE_STRING, mod_windash, false},
+	{"re", ON_TEXT, mod_re, false},
+	{"i", VALUE_REGEX, mod_i, false},
+	{"m", VALUE_REGEX, mod_m, false},
+	{"s", VALUE_REGEX, mod_s, false},
+	{"base64", ON_TEXT, mod_base64, true},
+	{"base64offset", ON_TEXT, mod_base64offset, true},
+	{"utf16le", ON_TEXT, mod_utf16le, true},
+	{"utf16be", ON_TEXT, mod_utf16be, true},
+	{"utf16", ON_TEXT, mod_utf16, true},
+	{"wide", ON_TEXT, mod_utf16le, true},
+	{"lt", VALUE_NUMBER | VALUE_DONE, mod_lt, false},
+	{"lte", VALUE_NUMBER | VALUE_DONE, mod_lte, false},
+	{"gt", VALUE_NUMBER | VALUE_DONE, mod_gt, false},
+	{"gte", VALUE_NUMBER | VALUE_DONE, mod_gte, false},
+	{"minute", VALUE_NUMBER, mod_part, false},
+	{"hour", VALUE_NUMBER, mod_part, false},
+	{"day", VALUE_NUMBER, mod_part, false},
+	{"week", VALUE_NUMBER, mod_part, false},
+	{"month", VALUE_NUMBER, mod_part, false},
+	{"year", VALUE_NUMBER, mod_part, false},
+	{"cidr", VALUE_STRING, mod_cidr, false},
+	{"expand", VALUE_STRING, mod_expand, false},
+	{"fieldref", VALUE_STRING, mod_fieldref, false},
 };
 
 static enum kh_err apply_modifier(struct item *it, struct kh_slice name)
@@ -490,6 +488,8 @@ static enum kh_err apply_modifier(struct item *it, struct kh_slice name)
 	for (size_t i = 0; i < sizeof modifiers / sizeof *modifiers && m == NULL; i++)
 		if (kh_slice_is(name, modifiers[i].name)) m = &modifiers[i];
 	if (m == NULL) return fail(it, KH_EFORMAT, M_SIGMA_UNKNOWN_MODIFIER, name);
+	for (struct value *v = it->values; v != NULL && m->encodes; v = v->next)
+		if (!v->waits && v->kind == VALUE_STRING) KH_TRY(spread_dashes(it, v));
 	for (struct value *v = it->values, *after; v != NULL; v = after) {
 		after = v->next; /* values a modifier puts in between are finished already */
 		if (v->waits) continue;
