@@ -150,26 +150,47 @@ static enum kh_err link_finding(struct desk *d, const struct incident *i, const 
 				   DB_ARGS(db_str(f->id), db_str(i->id), db_int(now_ns)), diag);
 }
 
-/* Chooses whom to tell, queues the mails, and notes in the timeline who was told or that nobody could be. */
+/* Who was told, for the timeline: "opened: a@example.vn, b@example.vn". */
+static enum kh_err note_told(struct desk *d, const struct incident *i, enum incident_mail why,
+							 const json_t *contacts, int64_t now_ns, struct kh_diag *diag)
+{
+	struct kh_buf text = KH_BUF(MAX_DETAIL);
+	const json_t *c;
+	size_t n;
+	kh_buf_printf(&text, "%s:", incident_mail_name(why));
+	json_array_foreach(contacts, n, c)
+		kh_buf_printf(&text, "%s %s", n > 0 ? "," : "", json_string_value(json_object_get(c, "email")));
+	enum kh_err err =
+		timeline(d, i->id, "mailed", "khien", text.bytes != NULL ? text.bytes : "", now_ns, diag);
+	kh_buf_free(&text);
+	if (err != KH_OK) return err;
+	return db_exec(d->db, "UPDATE incident SET mailed_ns = $2 WHERE id = $1",
+				   DB_ARGS(db_str(i->id), db_int(now_ns)), diag);
+}
+
+/* Queues the mails; nobody to tell is noted too. */
+static enum kh_err tell_contacts(struct desk *d, const struct incident *i, enum incident_mail why,
+								 const json_t *contacts, int64_t now_ns, struct kh_diag *diag)
+{
+	int64_t n = 0;
+	if (json_array_size(contacts) == 0) return timeline(d, i->id, "no-contact", "khien", "", now_ns, diag);
+	KH_TRY(incident_mail_queue(d, i->id, why, contacts, now_ns, &n, diag));
+	return n > 0 ? note_told(d, i, why, contacts, now_ns, diag) : KH_OK;
+}
+
+/* above: how many levels up; *beyond (NULL is allowed): there is no such level, nobody was told. */
 static enum kh_err tell(struct desk *d, const struct incident *i, enum incident_mail why, int64_t above,
 						bool *beyond, int64_t now_ns, struct kh_diag *diag)
 {
 	json_t *contacts;
-	int64_t n = 0;
 	bool no_more;
 	const char *org = i->organisation[0] != '\0' ? i->organisation : NULL;
 	KH_TRY(contact_choose(d, org, above, now_ns, &contacts, &no_more, diag));
 	if (beyond != NULL) *beyond = no_more;
 	enum kh_err err = KH_OK;
-	if (!no_more && json_array_size(contacts) == 0)
-		err = timeline(d, i->id, "no-contact", "khien", "", now_ns, diag);
-	else if (!no_more)
-		err = incident_mail_queue(d, i->id, why, contacts, now_ns, &n, diag);
+	if (!no_more || beyond == NULL) err = tell_contacts(d, i, why, contacts, now_ns, diag);
 	json_decref(contacts);
-	KH_TRY(err);
-	if (n == 0) return KH_OK;
-	return db_exec(d->db, "UPDATE incident SET mailed_ns = $2 WHERE id = $1",
-				   DB_ARGS(db_str(i->id), db_int(now_ns)), diag);
+	return err;
 }
 
 static enum kh_err open_new(struct desk *d, const struct sighting *s, const struct finding_ref *f,

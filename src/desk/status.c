@@ -25,7 +25,6 @@ static const struct {
 	const char *name, *sql;
 } tables[] = {
 	{"findings", "SELECT rule_level, COUNT(*) FROM finding GROUP BY rule_level"},
-	{"events_of_findings", "SELECT rule_level, SUM(count) FROM finding GROUP BY rule_level"},
 	{"incidents", "SELECT state, COUNT(*) FROM incident GROUP BY state"},
 	{"outbox", "SELECT state, COUNT(*) FROM outbox GROUP BY state"},
 	{"records",

@@ -165,6 +165,9 @@ static void reminders_then_escalation_then_silence(void **st)
 	char *to = text_of_row(&f, "SELECT recipient FROM outbox WHERE reason = 'escalation'");
 	assert_string_equal(to, "duty@goc.example.vn");
 	free(to);
+	char *told = text_of_row(&f, "SELECT detail FROM incident_event WHERE kind = 'mailed' ORDER BY n DESC");
+	assert_string_equal(told, "escalation: duty@goc.example.vn");
+	free(told);
 	assert_int_equal(count_of(&f, "SELECT COUNT(*) FROM incident_event WHERE kind = 'unanswered'"), 1);
 	fixture_end(&f);
 }
@@ -277,6 +280,12 @@ static void nobody_to_tell_is_noted(void **st)
 	see(&f, 1, "r1", "high", "web01", MORNING);
 	assert_int_equal(count_of(&f, "SELECT COUNT(*) FROM outbox"), 0);
 	assert_int_equal(count_of(&f, "SELECT COUNT(*) FROM incident_event WHERE kind = 'no-contact'"), 1);
+	fixture_end(&f);
+	fixture_empty(&f); /* not even an organisation */
+	fixture_desk(&f);
+	see(&f, 1, "r1", "high", "web01", MORNING);
+	assert_int_equal(count_of(&f, "SELECT COUNT(*) FROM incident_event WHERE kind = 'no-contact'"), 1);
+	OK(desk_tick(f.d, MORNING + KH_HOUR, &diag));
 	fixture_end(&f);
 }
 

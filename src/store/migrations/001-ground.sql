@@ -147,6 +147,12 @@ CREATE TABLE finding (
 
 CREATE INDEX finding_group ON finding (group_key, seen_ns);
 
+CREATE INDEX finding_level ON finding (rule_level);
+
+CREATE INDEX finding_rule ON finding (rule_id);
+
+CREATE INDEX finding_entity ON finding (entity);
+
 CREATE TABLE finding_evidence (
 	finding_id TEXT NOT NULL REFERENCES finding (id),
 	slot INTEGER NOT NULL,
