@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * help.c - help, bash completion and documents, all from the table of commands. */
+ * help.c - help and bash completion, both from the table of commands. */
 #include <string.h>
 #include <sysexits.h>
 
 #include "cli/cli.h"
-#include "role/messages.h"
-#include "role/settings.h"
 
 static size_t usage_text(const struct cli_command *k, char *out, size_t cap)
 {
@@ -80,65 +78,6 @@ int cli_completion(struct cli *c)
 		 "esac\n"
 		 "}\n"
 		 "complete -o filenames -F _khien khien");
-	return EX_OK;
-}
-
-/* docs/commands.md and the COMMANDS part of the man page. */
-static void document_commands(void)
-{
-	char left[128];
-	puts("# Commands\n\nWritten by `khien document commands` from `src/cli/commands.c`; a test compares "
-		 "them.\n\n"
-		 "| command | options | what it does |\n| --- | --- | --- |");
-	for (const struct cli_command *k = cli_commands; k->noun != NULL; k++) {
-		if (k->hidden) continue;
-		usage_text(k, left, sizeof left);
-		printf("| `%s` |", left);
-		for (const struct cli_option *o = k->options; o != NULL && o->name != NULL; o++)
-			printf(" `--%s`", o->name);
-		printf(" | %s |\n", kh_msg_in(KH_EN, k->help));
-	}
-}
-
-static const char *type_name(enum config_type type)
-{
-	static const char *const names[] = {"true/false", "number", "duration", "size", "text",
-										"word",       "list",   "map",      "table"};
-	return names[type];
-}
-
-static void settings_table(const struct config_row *rows, const char *prefix)
-{
-	for (; rows->key != NULL; rows++) {
-		printf("| `%s%s` | %s | %s%s%s | %s |\n", prefix, rows->key, type_name(rows->type),
-			   rows->def != NULL ? "`" : "", rows->def != NULL ? rows->def : "", rows->def != NULL ? "`" : "",
-			   kh_msg_in(KH_EN, rows->help));
-		if (rows->type == CFG_TABLE) settings_table(rows->rows, "inputs[].");
-	}
-}
-
-static void document_settings(void)
-{
-	puts("# Settings\n\nWritten by `khien document settings` from `src/role/settings.c`; a test compares "
-		 "them. The file is YAML:\n"
-		 "`/etc/khien/khien.yaml`, or what `--config` or `KHIEN_CONFIG` names. `khien config check` reads "
-		 "it, `khien config print`\n"
-		 "writes back what is in force.\n\n| key | type | default | what it does |\n| --- | --- | --- | --- "
-		 "|");
-	settings_table(settings_rows, "");
-}
-
-int cli_document(struct cli *c)
-{
-	const char *what = c->operands[0];
-	if (strcmp(what, "messages") == 0)
-		messages_document(stdout);
-	else if (strcmp(what, "commands") == 0)
-		document_commands();
-	else if (strcmp(what, "settings") == 0)
-		document_settings();
-	else
-		return EX_USAGE;
 	return EX_OK;
 }
 
