@@ -64,7 +64,7 @@ static enum kh_err new_node(struct builder *b, struct node n, uint32_t *out)
 	return KH_OK;
 }
 
-/* How likely a node is to hold, roughly; conjunctions ask the least likely first. INFINITY: it can hold when
+/* How likely a node is to hold, roughly; conjunctions ask the least likely first. HUGE_VAL: it can hold when
  * no atom does. */
 static double likelihood(const struct sigma_engine *e, uint32_t node);
 
@@ -94,8 +94,8 @@ static double likelihood(const struct sigma_engine *e, uint32_t at)
 {
 	const struct node *n = &e->nodes[at];
 	if (n->kind == SIGMA_PRED) return atom_likelihood(e->atoms[n->atom].pred);
-	if (n->kind == SIGMA_NOT) return INFINITY;
-	double sum = 0, least = INFINITY;
+	if (n->kind == SIGMA_NOT) return HUGE_VAL;
+	double sum = 0, least = HUGE_VAL;
 	for (uint32_t i = 0; i < n->n; i++) {
 		double one = likelihood(e, e->kids[n->first + i]);
 		sum += one;

@@ -10,7 +10,9 @@
 #include "engine/sigma/predicate.h"
 #include "engine/sigma/sigma.h"
 
-enum { NO_ATOM = UINT32_MAX, NO_SLOT = UINT32_MAX, KEYWORD_SLOT = 0, SLOT_MAX = 65536 };
+#define NO_ATOM UINT32_MAX /* past what an enumerator may hold */
+#define NO_SLOT UINT32_MAX
+enum { KEYWORD_SLOT = 0, SLOT_MAX = 65536 };
 
 struct atom {
 	const struct sigma_pred *pred;

@@ -12,8 +12,9 @@ enum {
 	NAME_TARGETS = 12,
 	CLASSES_MAX = 1 << 10,
 	VALUES_MAX = 8192,
-	NO_VALUE = UINT32_MAX,
 };
+
+#define NO_VALUE UINT32_MAX
 
 struct name_target {
 	uint32_t slot, rank;
