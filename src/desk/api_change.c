@@ -209,10 +209,24 @@ enum kh_err export_show(struct desk *d, struct api_call *c, struct reply *r, str
 }
 
 struct pending {
-	struct desk *d;
+	struct pending *next;
+	struct desk *d; /* NULL: the desk is gone, nobody waits */
 	struct api_call *call;
 	const struct record_kind *kind; /* NULL: an exception */
 };
+
+static void unlink_pending(struct pending *p)
+{
+	struct pending **at = &p->d->pending;
+	while (*at != p) at = &(*at)->next;
+	*at = p->next;
+}
+
+void desk_forget_pending(struct desk *d)
+{
+	for (struct pending *p = d->pending; p != NULL; p = p->next) p->d = NULL;
+	d->pending = NULL;
+}
 
 static enum kh_err take_exception(struct desk *d, struct pending *p, const json_t *result, struct reply *r,
 								  struct kh_diag *diag)
@@ -240,6 +254,11 @@ static void job_done(void *arg, json_t *result, const char *error)
 	struct kh_diag diag = {0};
 	enum kh_lang before = kh_lang();
 	enum kh_err err = KH_ERANGE;
+	if (p->d == NULL) {
+		free(p);
+		return;
+	}
+	unlink_pending(p);
 	kh_lang_set(p->call->lang);
 	if (error != NULL || result == NULL)
 		snprintf(diag.text, sizeof diag.text, "%s", error != NULL ? error : kh_msg(M_IMPORT_NO_WORKER));
@@ -256,9 +275,11 @@ static enum kh_err start_job(struct desk *d, struct api_call *c, const char *kin
 	struct pending *p = d->ports.run_job != NULL ? malloc(sizeof *p) : NULL;
 	r->status = 503;
 	if (p == NULL) return kh_say(diag, KH_ENOMEM, M_IMPORT_NO_WORKER, NULL);
-	*p = (struct pending){d, c, record};
+	*p = (struct pending){d->pending, d, c, record};
+	d->pending = p;
 	r->later = true;
 	if (d->ports.run_job(d->ports.ctx, kind, c->body, job_done, p) == KH_OK) return KH_OK;
+	unlink_pending(p);
 	free(p);
 	return kh_say(diag, KH_ENOMEM, M_IMPORT_NO_WORKER, NULL);
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * api_list.c - every list, from one table: what it shows, its cursor, its filters. */
+#include <assert.h>
+
 #include "desk/api_own.h"
 #include "desk/record.h"
 
@@ -209,6 +211,7 @@ static json_t *cut(json_t *items, int64_t limit, const char *shown)
 enum kh_err list_show(struct desk *d, struct api_call *c, struct reply *r, struct kh_diag *diag)
 {
 	const struct list *l = list_of(c->match.route->id);
+	assert(l != NULL); /* every route that this handler serves has its row */
 	struct page p = {.sql = KH_BUF(MAX_SQL)};
 	json_t *items = NULL;
 	enum kh_err err = build(l, c, &p, diag);

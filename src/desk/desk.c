@@ -55,6 +55,7 @@ enum kh_err desk_new(struct db *db, const struct desk_settings *settings, const 
 void desk_free(struct desk *d)
 {
 	if (d == NULL) return;
+	desk_forget_pending(d);
 	resolver_free(d->places);
 	json_decref(d->roles);
 	json_decref(d->rates);

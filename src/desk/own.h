@@ -10,11 +10,14 @@
 #include "desk/resolve.h"
 #include "store/db.h"
 
+struct pending;
+
 struct desk {
 	struct db *db;
 	struct desk_settings settings;
 	struct desk_ports ports;
 	struct resolver *places;  /* rebuilt when organisations, systems or assets change */
+	struct pending *pending;  /* calls that wait for a worker (api_change.c) */
 	json_t *rates;            /* input -> {"at_ns", "rate": events a second, as a real} */
 	json_t *roles;            /* name -> state, as told by the role that watches them */
 	char intake_stopped[400]; /* why nothing is taken in; empty: it runs */
@@ -27,6 +30,9 @@ struct desk {
 	bool disk_low; /* less than the operator wants free: nothing is taken in */
 	uint64_t disk_free;
 };
+
+/* Calls that wait for a worker get no answer any more; their jobs may still end. */
+void desk_forget_pending(struct desk *d);
 
 /* Who acts when nobody does: the desk itself. */
 extern const struct desk_actor desk_self;

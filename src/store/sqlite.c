@@ -200,6 +200,8 @@ static enum kh_err prepare(struct db *db, const char *sql, struct db_stmt **out)
 		char *copy = keep ? kh_slice_dup(kh_str(sql)) : NULL;
 		if (s == NULL || (keep && copy == NULL)) {
 			sqlite3_finalize(raw);
+			free(copy);
+			if (!keep) free(s);
 			return remember(db, SQLITE_NOMEM);
 		}
 		*s = (struct db_stmt){.s = raw, .sql = copy, .hash = hash};
@@ -258,13 +260,13 @@ struct db_rows db_query(struct db *db, const char *sql, struct db_args args)
 {
 	struct db_rows rows = {.db = db};
 	rows.err = prepare(db, sql, &rows.stmt);
-	if (rows.err == KH_OK) rows.err = bind_all(db, rows.stmt, args);
+	if (rows.err == KH_OK && rows.stmt != NULL) rows.err = bind_all(db, rows.stmt, args);
 	return rows;
 }
 
 bool db_next(struct db_rows *rows)
 {
-	if (rows->err != KH_OK) return false;
+	if (rows->err != KH_OK || rows->stmt == NULL) return false;
 	int rc = sqlite3_step(rows->stmt->s);
 	if (rc == SQLITE_ROW) return true;
 	if (rc != SQLITE_DONE) rows->err = remember(rows->db, rc);

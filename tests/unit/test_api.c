@@ -379,6 +379,26 @@ static void imports_wait_for_the_worker(void **st)
 	fixture_end(&f);
 }
 
+/* The service stops while a worker still reads: its end must find nothing of the desk. */
+static void a_job_may_end_after_the_desk(void **st)
+{
+	struct fixture f;
+	struct seen s = {0};
+	struct api_call c = {
+		.actor = "uid:0 root", .from = "local", .now_ns = MORNING, .reply = on_reply, .ctx = &s};
+	(void)st;
+	open_desk(&f);
+	hold = true;
+	assert_int_equal(api_route_find(KH_LIT("POST"), KH_LIT("/api/v1/assets/import"), &c.match), KH_OK);
+	c.body = KH_LIT("system,name,kind,addresses,criticality,exposed\n");
+	desk_api(f.d, &c);
+	desk_free(f.d);
+	f.d = NULL;
+	work();
+	assert_int_equal(s.n, 0);
+	fixture_end(&f);
+}
+
 static void the_outbox_by_hand(void **st)
 {
 	struct fixture f;
@@ -429,6 +449,7 @@ int main(void)
 		cmocka_unit_test(a_revoked_token_opens_nothing),
 		cmocka_unit_test(mutes_rules_and_exceptions),
 		cmocka_unit_test(imports_wait_for_the_worker),
+		cmocka_unit_test(a_job_may_end_after_the_desk),
 		cmocka_unit_test(the_outbox_by_hand),
 		cmocka_unit_test(a_full_disk_answers_507_and_keeps_reading),
 	};
