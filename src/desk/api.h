@@ -10,7 +10,6 @@
 #include "desk/desk.h"
 
 /* call->match must hold a route. Over API_DOOR_WEB the bearer is checked here. Replies exactly once; for
- * routes marked API_LATER maybe after this returned: then the port's job must be finished before desk_free.
- */
+ * routes marked API_LATER maybe after this returned, and never when desk_free came first. */
 void desk_api(struct desk *d, struct api_call *call);
 #endif
