@@ -192,6 +192,32 @@ static void what_goes_out_comes_back_in(void **st)
 	fixture_end(&g);
 }
 
+/* The province that ships: every row comes in, and hosts as they stand in its logs are found. */
+static void the_sample_province_comes_in(void **st)
+{
+	static const char *const kinds[] = {"organisations", "contacts", "systems", "assets"};
+	struct fixture f;
+	(void)st;
+	fixture_empty(&f);
+	fixture_desk(&f);
+	for (size_t i = 0; i < 4; i++) {
+		char path[4096], csv[65536], want[32];
+		snprintf(path, sizeof path, "%s/%s.csv", PROVINCE, kinds[i]);
+		FILE *in = fopen(path, "rb");
+		if (in == NULL) fail_msg("no %s", path);
+		size_t n = fread(csv, 1, sizeof csv - 1, in), lines = 0;
+		fclose(in);
+		csv[n] = '\0';
+		for (size_t k = 0; k < n; k++) lines += csv[k] == '\n';
+		assert_in_range(lines, 5, 1000);
+		snprintf(want, sizeof want, "%zu/0/0", lines - 1);
+		import(&f, kinds[i], csv, want);
+	}
+	assert_non_null(resolver_find(f.d->places, KH_LIT("web01"), KH_LIT("")).asset);
+	assert_non_null(resolver_find(f.d->places, KH_LIT(""), KH_LIT("198.51.100.77")).organisation);
+	fixture_end(&f);
+}
+
 static void what_is_no_table_is_refused(void **st)
 {
 	json_t *result = NULL;
@@ -241,6 +267,7 @@ int main(void)
 		cmocka_unit_test(bad_cells_are_named),
 		cmocka_unit_test(private_addresses_may_repeat_between_houses),
 		cmocka_unit_test(what_goes_out_comes_back_in),
+		cmocka_unit_test(the_sample_province_comes_in),
 		cmocka_unit_test(what_is_no_table_is_refused),
 		cmocka_unit_test(damaged_files_do_no_harm),
 	};
