@@ -344,6 +344,28 @@ static void test_filters(void **state)
 	world_close(&w);
 }
 
+static void test_disabled(void **state)
+{
+	(void)state;
+	struct kh_diag why = {0};
+	struct world w = {
+		.arena = kh_arena_new(1 << 16, 16 << 20), .rules = sigma_rules_new(NULL), .json = event_json_new()};
+	static const char yaml[] =
+		"title: f\nid: f\nlogsource: {}\nfilter: {rules: any, s: {u: root}, condition: not s}\n---\n"
+		"title: g\nid: g\nlogsource: {}\nfilter: {rules: any, s: {u: bob}, condition: not s}\n---\n"
+		"title: a\nid: a\nlogsource: {product: testing}\ndetection: {s: {a: x}, condition: s}\n---\n"
+		"title: b\nid: b\nlogsource: {product: testing}\ndetection: {s: {a: x}, condition: s}\n";
+	assert_int_equal(sigma_rules_add_text(w.rules, "t.yml", kh_str(yaml), &why), KH_OK);
+	assert_true(sigma_rules_disable(w.rules, KH_LIT("f")) && sigma_rules_disable(w.rules, KH_LIT("a")));
+	assert_int_equal(sigma_engine_new(w.rules, &w.mapping, &w.engine, &why), KH_OK);
+	w.scratch = sigma_scratch_new(w.engine);
+	assert_int_equal(ask(&w, "{\"a\":\"x\",\"u\":\"root\"}"), 1);
+	assert_int_equal(ask(&w, "{\"a\":\"x\",\"u\":\"bob\"}"), 0);
+	assert_int_equal(sigma_hits(w.scratch)[2], 0);
+	assert_int_equal(sigma_hits(w.scratch)[3], 1);
+	world_close(&w);
+}
+
 static void test_mapping(void **state)
 {
 	(void)state;
@@ -519,11 +541,9 @@ static void test_compiled_equals_plain(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows),
-		cmocka_unit_test(test_placeholders),
-		cmocka_unit_test(test_filters),
-		cmocka_unit_test(test_mapping),
-		cmocka_unit_test(test_compiled_equals_plain),
+		cmocka_unit_test(test_rows),    cmocka_unit_test(test_placeholders),
+		cmocka_unit_test(test_filters), cmocka_unit_test(test_disabled),
+		cmocka_unit_test(test_mapping), cmocka_unit_test(test_compiled_equals_plain),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -292,6 +292,7 @@ enum kh_err build_rules(struct builder *b, const struct sigma_rules *r)
 {
 	struct sigma_engine *e = b->e;
 	size_t n = sigma_rules_count(r);
+	e->n_documents = (uint32_t)n;
 	struct list32 filters = {0};
 	uint32_t bucket_cap = 0, n_listed = 0;
 	e->rules = KH_ARRAY(e->arena, struct compiled, n + 1);

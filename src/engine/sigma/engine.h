@@ -117,8 +117,8 @@ struct sigma_engine {
 	struct node *nodes;
 	uint32_t *kids;
 	struct compiled *rules;
-	uint32_t n_rules;
-	uint32_t *rule_of; /* index in the rule set -> rules, UINT32_MAX for filters */
+	uint32_t n_rules, n_documents; /* documents: of the rule set, filters and all */
+	uint32_t *rule_of;             /* index in the rule set -> rules, UINT32_MAX for filters */
 	const struct sigma_rule **filters;
 	struct bucket *buckets;
 	uint32_t n_buckets, bucket_words;

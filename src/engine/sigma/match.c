@@ -35,7 +35,7 @@ struct sigma_scratch *sigma_scratch_new(const struct sigma_engine *e)
 	s->fired = calloc((size_t)e->n_atoms + 1, sizeof *s->fired);
 	s->stamps = calloc((size_t)e->n_rules + 1, sizeof *s->stamps);
 	s->candidates = calloc((size_t)e->n_rules + 1, sizeof *s->candidates);
-	s->hits = calloc((size_t)e->n_rules + e->stats.filters + 1, sizeof *s->hits);
+	s->hits = calloc((size_t)e->n_documents + 1, sizeof *s->hits);
 	s->plain = predicate_scratch_new();
 	bool ready = s->names_arena != NULL && s->class_arena != NULL && s->names != NULL && s->classes != NULL &&
 				 s->slots != NULL && s->touched != NULL && s->values != NULL && s->atoms != NULL &&

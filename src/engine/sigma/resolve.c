@@ -85,8 +85,7 @@ static void touch(struct sigma_scratch *s, uint32_t slot)
 static void append(struct sigma_scratch *s, uint32_t slot, struct kh_slice text, bool null)
 {
 	struct slot_state *st = &s->slots[slot];
-	if (s->n_values == VALUES_MAX)
-		return; /* an event has at most EVENT_MAX_FIELDS: aliases of aliases only */
+	if (s->n_values == VALUES_MAX) return; /* only copies for the aliases of a source can reach it */
 	s->values[s->n_values] = (struct value_ref){text, null, NO_VALUE};
 	if (st->last == NO_VALUE)
 		st->first = s->n_values;
@@ -114,13 +113,15 @@ static void supply(struct sigma_scratch *s, uint32_t slot, uint32_t rank, uint32
 static void split_pairs(struct sigma_scratch *s, struct kh_slice text, uint32_t rank)
 {
 	struct kh_slice piece, key;
-	for (bool more = true; more;) {
+	for (bool more = true; more && s->n_splits < SPLITS_MAX;) {
 		more = kh_slice_cut(&text, ',', &piece);
 		if (!more) piece = text;
 		piece = kh_slice_trim(piece);
 		if (!kh_slice_cut(&piece, '=', &key)) continue;
 		uint32_t slot = engine_slot(s->engine, key);
-		if (slot != NO_SLOT) supply(s, slot, rank, slot | UINT32_C(0x80000000), piece, false);
+		if (slot == NO_SLOT) continue;
+		supply(s, slot, rank, slot | UINT32_C(0x80000000), piece, false);
+		s->n_splits++;
 	}
 }
 
@@ -182,7 +183,7 @@ void scratch_clear(struct sigma_scratch *s)
 {
 	for (uint32_t i = 0; i < s->n_touched; i++) s->slots[s->touched[i]].used = false;
 	for (uint32_t i = 0; i < s->n_fired; i++) s->atoms[s->fired[i] >> 6] = 0;
-	s->n_touched = s->n_values = s->n_fired = s->n_candidates = 0;
+	s->n_touched = s->n_values = s->n_splits = s->n_fired = s->n_candidates = 0;
 	s->facts_ready = false;
 }
 

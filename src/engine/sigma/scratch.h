@@ -11,7 +11,8 @@ enum {
 	NAMES_MAX = 1 << 14,
 	NAME_TARGETS = 12,
 	CLASSES_MAX = 1 << 10,
-	VALUES_MAX = 8192,
+	SPLITS_MAX = 4096, /* values that one event's KEY=value lists may add */
+	VALUES_MAX = EVENT_MAX_FIELDS * NAME_TARGETS + SPLITS_MAX + 4096, /* the rest: aliases of a source */
 };
 
 #define NO_VALUE UINT32_MAX
@@ -60,7 +61,7 @@ struct sigma_scratch {
 	struct slot_state *slots;
 	uint32_t *touched, n_touched;
 	struct value_ref *values;
-	uint32_t n_values;
+	uint32_t n_values, n_splits;
 	uint64_t *atoms; /* bits */
 	uint32_t *fired, n_fired;
 	uint32_t *stamps, stamp; /* by rule */
