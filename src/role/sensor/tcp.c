@@ -40,7 +40,7 @@ struct tcp_set {
 
 size_t tcp_connections(const struct tcp_set *t)
 {
-	return t->n_connections;
+	return t != NULL ? t->n_connections : 0; /* the state is told before the sockets are there */
 }
 
 static enum kh_err on_message(void *context, struct kh_slice message)
