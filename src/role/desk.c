@@ -13,6 +13,7 @@
 #include "role/control.h"
 #include "role/desk_role.h"
 #include "store/db.h"
+#include "store/migrate.h"
 
 enum { TICK_MS = 1000, MAX_JOBS = 64, MAX_MAILS = 64 };
 
@@ -370,6 +371,7 @@ static enum kh_err start(struct role_process *p, struct kh_diag *diag)
 	snprintf(path, sizeof path, "%s/khien.db", role_path(p, "store"));
 	const struct db_options options = {.max_bytes = p->settings->store.max_size};
 	KH_TRY(db_open(path, &options, &d->db, diag));
+	KH_TRY(db_migrate(d->db, kh_now_ns(), diag));
 	KH_TRY(desk_new(d->db, &settings, &ports, &d->desk, diag));
 	KH_TRY(outbox_recover(d->desk, kh_now_ns(), diag));
 	for (size_t i = 0; i < p->n_listeners; i++)

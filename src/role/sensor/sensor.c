@@ -118,12 +118,13 @@ static void on_resume(void *ctx, struct channel *ch, json_t *payload, int fd)
 	(void)ch;
 	(void)fd;
 	struct sensor *s = ((struct role_process *)ctx)->state;
-	load_rules(s, json_object_get(payload, "rules"));
-	if (s->resumed) return; /* a desk that came back: our own positions are the newer ones */
-	s->resumed = true;
-	tail_resume(s->tails, json_object_get(payload, "positions"));
-	s->tcp = tcp_set_new(s);
-	s->udp = udp_set_new(s);
+	if (!s->resumed) { /* a desk that came back has older positions than we */
+		s->resumed = true;
+		tail_resume(s->tails, json_object_get(payload, "positions"));
+		s->tcp = tcp_set_new(s);
+		s->udp = udp_set_new(s);
+	}
+	load_rules(s, json_object_get(payload, "rules")); /* before the loop brings the first line */
 }
 
 static void on_rules(void *ctx, struct channel *ch, json_t *payload, int fd)
