@@ -52,8 +52,8 @@ static const struct list {
 	 " incident.acknowledged_ns AS acknowledged_ns, incident.closed_ns AS closed_ns, incident.reminders AS "
 	 "reminders",
 	 " FROM incident LEFT JOIN organisation ON organisation.id = incident.organisation_id",
-	 "incident.id",
-	 "id",
+	 "incident.number",
+	 "number",
 	 true,
 	 false,
 	 {{"state", "incident.state"},

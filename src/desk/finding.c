@@ -4,6 +4,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 
+#include "base/address.h"
 #include "base/fold.h"
 #include "desk/own.h"
 
@@ -34,8 +35,11 @@ static void name_entity(struct sighting *s, char **folded)
 		snprintf(s->entity, sizeof s->entity, "host:%s", *folded);
 		return;
 	}
-	snprintf(s->entity, sizeof s->entity, "address:%.*s", (int)(s->address.n < 64 ? s->address.n : 64),
-			 s->address.n > 0 ? (const char *)s->address.p : "");
+	/* One spelling for one address (RFC 5952): "2001:DB8:0::1" and "2001:db8::1" are the same entity. */
+	char text[KH_ADDRESS_TEXT] = "";
+	struct kh_address a;
+	if (kh_address_parse(kh_slice_trim(s->address), &a) == KH_OK) kh_address_text(text, &a);
+	snprintf(s->entity, sizeof s->entity, "address:%s", text);
 }
 
 /* Length before each part: no two different triples give the same bytes. */
@@ -52,6 +56,13 @@ static void name_group(struct sighting *s)
 	}
 	crypto_hash_sha256_final(&st, hash);
 	kh_hex(s->group, hash, sizeof hash);
+}
+
+/* Some logs name a machine by its address: then it is one. */
+static bool is_address(struct kh_slice host)
+{
+	struct kh_address a;
+	return kh_address_parse(kh_slice_trim(host), &a) == KH_OK;
 }
 
 static void read_times(struct sighting *s, const json_t *e, int64_t now_ns)
@@ -87,6 +98,8 @@ enum kh_err sighting_read(struct desk *d, const json_t *element, int64_t now_ns,
 	if (s.rule_id.n == 0) return kh_say(diag, KH_EFORMAT, M_INTAKE_FIELD, "findings[].rule.id", NULL);
 	if (s.count == 0) return kh_say(diag, KH_EFORMAT, M_INTAKE_FIELD, "findings[].count", NULL);
 	read_times(&s, element, now_ns);
+	if (s.address.n == 0 && is_address(s.host)) s.address = kh_slice_trim(s.host);
+	if (is_address(s.host)) s.host = (struct kh_slice){0};
 	name_entity(&s, &folded);
 	s.place = resolver_find(d->places, kh_str(folded), s.address);
 	free(folded);

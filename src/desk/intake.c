@@ -37,6 +37,20 @@ static enum kh_err apply_finding(struct desk *d, const json_t *element, int64_t 
 	return incident_on_finding(d, &s, &f, now_ns, diag);
 }
 
+/* The worst first: an incident then bears its name, and no second mail tells that it became worse. */
+static enum kh_err apply_level(struct desk *d, const struct batch *b, enum desk_level level,
+							   struct kh_diag *diag)
+{
+	const json_t *e;
+	size_t i;
+	json_array_foreach(json_object_get(b->json, "findings"), i, e)
+	{
+		if (finding_level(desk_get(json_object_get(e, "rule"), "level")) != level) continue;
+		KH_TRY(apply_finding(d, e, b->now_ns, diag));
+	}
+	return KH_OK;
+}
+
 static enum kh_err apply(struct desk *d, void *arg, struct kh_diag *diag)
 {
 	struct batch *b = arg;
@@ -45,8 +59,8 @@ static enum kh_err apply(struct desk *d, void *arg, struct kh_diag *diag)
 	KH_TRY(claim(d, b, diag));
 	if (b->repeated) return KH_OK;
 	json_array_foreach(json_object_get(b->json, "inputs"), i, e) KH_TRY(input_apply(d, e, b->now_ns, diag));
-	json_array_foreach(json_object_get(b->json, "findings"), i, e)
-		KH_TRY(apply_finding(d, e, b->now_ns, diag));
+	for (int level = DESK_CRITICAL; level >= DESK_INFORMATIONAL; level--)
+		KH_TRY(apply_level(d, b, (enum desk_level)level, diag));
 	return KH_OK;
 }
 

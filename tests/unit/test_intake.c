@@ -220,6 +220,40 @@ static void whose_is_it(void **st)
 	fixture_end(&f);
 }
 
+static void the_worst_of_a_batch_names_the_incident(void **st)
+{
+	struct fixture f;
+	json_t *answer,
+		*batch = batch_json(1, json_pack("[o,o,o]", finding_json("r1", "low", "web01", 1, MORNING),
+										 finding_json("r2", "high", "web01", 1, MORNING),
+										 finding_json("r3", "critical", "web01", 1, MORNING)));
+	(void)st;
+	fixture_province(&f);
+	OK(intake_apply(f.d, batch, MORNING, &answer, &diag));
+	assert_int_equal(count_of(&f, "SELECT COUNT(*) FROM finding"), 3);
+	assert_int_equal(count_of(&f, "SELECT COUNT(*) FROM incident WHERE severity = 'critical'"), 1);
+	assert_int_equal(count_of(&f, "SELECT COUNT(*) FROM outbox"), 1);
+	json_decref(answer);
+	json_decref(batch);
+	fixture_end(&f);
+}
+
+static void a_host_that_is_an_address_is_one(void **st)
+{
+	struct fixture f;
+	(void)st;
+	fixture_province(&f);
+	see(&f, 1, "r1", "low", "192.0.2.6", MORNING);
+	see(&f, 2, "r1", "low", "2001:DB8:1::7", MORNING);
+	assert_int_equal(
+		count_of(&f, "SELECT COUNT(*) FROM finding WHERE entity = 'address:192.0.2.6' AND asset_id = 'a2'"),
+		1);
+	assert_int_equal(count_of(&f, "SELECT COUNT(*) FROM finding WHERE entity = 'address:2001:db8:1::7' AND "
+								  "organisation_id = 'o-yte'"),
+					 1);
+	fixture_end(&f);
+}
+
 static void a_name_that_two_share_decides_nothing(void **st)
 {
 	struct fixture f;
@@ -398,6 +432,8 @@ int main(void)
 		cmocka_unit_test(a_broken_batch_is_refused_whole),
 		cmocka_unit_test(files_keep_their_place_across_rotation),
 		cmocka_unit_test(whose_is_it),
+		cmocka_unit_test(the_worst_of_a_batch_names_the_incident),
+		cmocka_unit_test(a_host_that_is_an_address_is_one),
 		cmocka_unit_test(a_name_that_two_share_decides_nothing),
 		cmocka_unit_test(muted_is_counted_but_silent),
 		cmocka_unit_test(a_full_store_stops_intake_and_room_restarts_it),
