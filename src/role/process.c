@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "role/trim.h"
 
 static const struct role_ops *const ops_of[N_ROLES] = {
 	[ROLE_SENSOR] = &sensor_ops,   [ROLE_DESK] = &desk_ops,     [ROLE_WEB] = &web_ops,
@@ -166,6 +167,7 @@ static void on_go(void *ctx, struct channel *c, json_t *payload, int fd)
 	channel_send(c, FRAME_READY, json_pack("{s:i}", "landlock_abi", report.landlock_abi), -1);
 	for (int r = 0; r < N_ROLES; r++)
 		if (p->early[r] >= 0) open_peer(p, (enum role)r, p->early[r], NULL);
+	role_trim();
 }
 
 static void on_stop(void *ctx, struct channel *c, json_t *payload, int fd)

@@ -19,6 +19,7 @@
 #include "role/notify.h"
 #include "role/process.h"
 #include "role/secrets.h"
+#include "role/trim.h"
 
 enum { MAX_WORKERS = 2, PING_MS = 2000, LOOK_MS = 500 };
 #define START_TIMEOUT (120 * KH_SECOND) /* a cold sensor compiles thousands of rules */
@@ -323,6 +324,7 @@ static void say_ready(struct supervisor *s)
 	const char *address = listen_address(&s->listeners, "web");
 	kh_print(stderr, M_SERVE_READY, s->settings->web.tls ? "https" : "http", address, NULL);
 	notify_say("READY=1\nSTATUS=ready");
+	role_trim();
 }
 
 /* Resident memory in bytes, now and at its highest, from /proc/PID/status. */

@@ -4,9 +4,11 @@
 
 #include <stdlib.h>
 
+#include "base/address.h"
 #include "base/log.h"
 #include "base/time.h"
 #include "role/sensor/rules.h"
+#include "role/trim.h"
 
 enum { STATE_EVERY_TICKS = 10, MAX_ADDRESS = 64 };
 
@@ -62,17 +64,29 @@ struct in_hand {
 	const char *peer;
 };
 
+/* What the event speaks of: a host by name, or an address. Some sources (Zeek, EVE) know hosts by address
+ * only. */
+static void entity_of(const struct in_hand *h, struct kh_slice said, char host[256],
+					  char address[KH_ADDRESS_TEXT])
+{
+	struct kh_address a;
+	struct kh_slice name = kh_slice_to(said, 255);
+	host[0] = '\0';
+	snprintf(address, KH_ADDRESS_TEXT, "%s", h->peer);
+	if (name.n == 0 || !kh_utf8_ok(name) || memchr(name.p, '\0', name.n) != NULL) name = kh_str(h->in->host);
+	if (kh_address_parse(name, &a) == KH_OK)
+		kh_address_text(address, &a);
+	else
+		snprintf(host, 256, "%.*s", (int)name.n, name.n > 0 ? (const char *)name.p : "");
+}
+
 static void on_hit(const struct sigma_hit *hit, void *context)
 {
 	const struct in_hand *h = context;
-	char host[256];
-	struct kh_slice from = kh_slice_to(hit->facts->host, sizeof host - 1);
-	if (from.n > 0 && kh_utf8_ok(from) && memchr(from.p, '\0', from.n) == NULL)
-		snprintf(host, sizeof host, "%.*s", (int)from.n, (const char *)from.p);
-	else
-		snprintf(host, sizeof host, "%s", h->in->host);
+	char host[256], address[KH_ADDRESS_TEXT];
+	entity_of(h, hit->facts->host, host, address);
 	h->s->total_hits++;
-	batch_hit(h->s->batch, h->in, hit, h->line, host, h->peer,
+	batch_hit(h->s->batch, h->in, hit, h->line, host, address,
 			  hit->facts->has_time ? hit->facts->time_ns : kh_now_ns());
 }
 
@@ -110,6 +124,7 @@ static void load_rules(struct sensor *s, const json_t *state)
 	struct kh_diag diag = {0};
 	if (sensor_rules_load(&s->rules, s->p->settings, state, &diag) != KH_OK)
 		kh_log(KH_LOG_ERROR, "event=rules_not_loaded reason=\"%s\"", diag.text); /* the old set stays */
+	role_trim(); /* compiling the patterns leaves much behind */
 	send_state(s);
 }
 
