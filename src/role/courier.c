@@ -93,6 +93,13 @@ static void on_done(void *arg, const struct smtp_outcome *outcome)
 
 static const struct smtp_events events = {on_committing, on_done};
 
+/* Of an earlier try: it must not be told over the one that begins now. */
+static void untell(struct courier *c, const char *id)
+{
+	for (size_t i = 0; i < MAX_TOLD; i++)
+		if (strcmp(c->told[i].id, id) == 0) c->told[i].id[0] = '\0';
+}
+
 static enum kh_err message_of(struct role_process *p, const json_t *mail, struct kh_buf *out,
 							  struct kh_diag *diag)
 {
@@ -143,6 +150,7 @@ static void on_mail(void *ctx, struct channel *ch, json_t *payload, int fd)
 	struct courier *c = p->state;
 	struct kh_diag diag = {0};
 	const char *id = json_text(payload, "id", "");
+	untell(c, id);
 	if (c->client == NULL) {
 		tell(p, id, SMTP_TEMPORARY, 0, kh_msg(M_COURIER_NO_SERVER));
 		return;
@@ -183,7 +191,10 @@ static void desk_came(struct role_process *p, enum role peer, const json_t *payl
 	(void)payload;
 	struct courier *c = p->state;
 	size_t n = c->n_told < MAX_TOLD ? c->n_told : MAX_TOLD;
-	for (size_t i = 0; i < n; i++) send_told(p, &c->told[(c->n_told - n + i) % MAX_TOLD]);
+	for (size_t i = 0; i < n; i++) {
+		const struct told *t = &c->told[(c->n_told - n + i) % MAX_TOLD];
+		if (t->id[0] != '\0') send_told(p, t);
+	}
 }
 
 static enum kh_err prepare(struct role_process *p, struct kh_diag *diag)

@@ -349,6 +349,7 @@ static struct desk_settings settings_of(const struct settings *s)
 {
 	struct desk_settings d = desk_defaults;
 	d.window_ns = s->findings.window;
+	d.open_at = (enum desk_level)s->incidents.open_at;
 	d.reminder_ns = s->incidents.reminder;
 	d.reminders_max = (int64_t)s->incidents.reminders;
 	d.mail_expiry_ns = s->mail.expire;

@@ -207,8 +207,8 @@ static int allow_with_conditions(scmp_filter_ctx ctx, unsigned calls)
 	rc |= seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 1,
 						   SCMP_A3(SCMP_CMP_MASKED_EQ, AT_EMPTY_PATH, AT_EMPTY_PATH));
 	/* limits may be read, not set: the third argument is the new value */
-	rc |= seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1, SCMP_A2(SCMP_CMP_EQ, 0));
-	rc |= seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1, SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME));
+	rc |= seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1, SCMP_A2(SCMP_CMP_EQ, 0, 0));
+	rc |= seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1, SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME, 0));
 	if ((calls & CALLS_THREADS) !=
 		0) { /* a thread, never a process; clone3 hides its flags: the C library falls back */
 		rc |= seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
@@ -218,8 +218,8 @@ static int allow_with_conditions(scmp_filter_ctx ctx, unsigned calls)
 	if ((calls & CALLS_CONNECT) != 0) {
 		static const uint64_t families[] = {AF_INET, AF_INET6, AF_UNIX, AF_NETLINK};
 		for (size_t i = 0; i < sizeof families / sizeof *families; i++)
-			rc |=
-				seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, families[i]));
+			rc |= seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
+								   SCMP_A0(SCMP_CMP_EQ, families[i], 0));
 	}
 	return rc;
 }

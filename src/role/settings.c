@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/address.h"
+#include "codec/event/stamp.h"
 
 #define S(member) offsetof(struct settings, member)
 #define I(member) offsetof(struct settings_input, member)
@@ -18,6 +19,7 @@ enum { MAX_FILE = 1 << 20 };
 
 static const char *const languages[] = {"vi", "en", NULL};
 static const char *const log_levels[] = {"error", "warning", "notice", "info", "debug", NULL};
+static const char *const levels[] = {"informational", "low", "medium", "high", "critical", NULL};
 static const char *const tls_modes[] = {"none", "starttls", "tls", NULL};
 static const char *const formats[] = {"auto", "json", "syslog", "access", "auditd", NULL};
 
@@ -35,6 +37,7 @@ const struct config_row settings_rows[] = {
 	{"language", CFG_WORD, S(language), .def = "vi", .words = languages, .help = M_SET_LANGUAGE},
 	{"state", CFG_TEXT, S(state), .def = "/var/lib/khien", .help = M_SET_STATE},
 	{"user", CFG_TEXT, S(user), .def = "khien", .help = M_SET_USER},
+	{"time_zone", CFG_TEXT, S(time_zone), .def = "+07:00", .help = M_SET_TIME_ZONE},
 	{"log_level", CFG_WORD, S(log_level), .def = "notice", .words = log_levels, .help = M_SET_LOG_LEVEL},
 	{"web.listen", CFG_TEXT, S(web.listen), .def = "127.0.0.1:8443", .help = M_SET_WEB_LISTEN},
 	{"web.tls", CFG_BOOL, S(web.tls), .def = "true", .help = M_SET_WEB_TLS},
@@ -54,6 +57,7 @@ const struct config_row settings_rows[] = {
 	{"rules.mapping_folder", CFG_TEXT, S(rules.mapping_folder), .help = M_SET_RULES_MAPPING_FOLDER},
 	{"placeholders", CFG_MAP, S(placeholders), .max = 1024, .help = M_SET_PLACEHOLDERS},
 	{"findings.window", CFG_DURATION, S(findings.window), .min = 1, .max = 7 * 86400, .def = "1h", .help = M_SET_FINDINGS_WINDOW},
+	{"incidents.open_at", CFG_WORD, S(incidents.open_at), .def = "high", .words = levels, .help = M_SET_INCIDENTS_OPEN_AT},
 	{"incidents.reminder", CFG_DURATION, S(incidents.reminder), .min = 1, .max = 7 * 86400, .def = "30m", .help = M_SET_INCIDENTS_REMINDER},
 	{"incidents.reminders", CFG_UINT, S(incidents.reminders), .min = 0, .max = 100, .def = "6", .help = M_SET_INCIDENTS_REMINDERS},
 	{"mail.server", CFG_TEXT, S(mail.server), .help = M_SET_MAIL_SERVER},
@@ -85,6 +89,8 @@ enum kh_err settings_read(struct kh_slice yaml, const char *name, struct setting
 	s->arena = kh_arena_new(16 * 1024, 16 * MAX_FILE);
 	enum kh_err err =
 		s->arena != NULL ? config_read(settings_rows, yaml, name, s->arena, s, diag) : KH_ENOMEM;
+	if (err == KH_OK && stamp_offset(kh_str(s->time_zone), &s->time_zone_s) != KH_OK)
+		err = kh_say(diag, KH_EFORMAT, M_SETTINGS_TIME_ZONE, name, s->time_zone, NULL);
 	if (err != KH_OK) {
 		settings_free(s);
 		return err;

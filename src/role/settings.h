@@ -17,7 +17,8 @@ struct settings_input {
 struct settings {
 	struct kh_arena *arena;
 	int language; /* enum kh_lang */
-	const char *state, *user;
+	const char *state, *user, *time_zone;
+	int32_t time_zone_s; /* the same, in seconds east of UTC */
 	int log_level; /* index into error, warning, notice, info, debug */
 	struct {
 		const char *listen, *certificate, *key;
@@ -39,6 +40,7 @@ struct settings {
 		int64_t window;
 	} findings;
 	struct {
+		int open_at; /* enum desk_level of desk/desk.h */
 		int64_t reminder;
 		uint64_t reminders;
 	} incidents;

@@ -7,7 +7,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Executable segments are never written (W^X, no text relocations), so that dropping their pages loses nothing. */
+/* Executable segments are never written (W^X, no text relocations), so that dropping their pages loses
+ * nothing. */
 static int drop_text(struct dl_phdr_info *info, size_t size, void *unused)
 {
 	(void)size;

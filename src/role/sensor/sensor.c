@@ -7,6 +7,7 @@
 #include "base/address.h"
 #include "base/log.h"
 #include "base/time.h"
+#include "codec/event/stamp.h"
 #include "role/sensor/rules.h"
 #include "role/trim.h"
 
@@ -80,14 +81,23 @@ static void entity_of(const struct in_hand *h, struct kh_slice said, char host[2
 		snprintf(host, 256, "%.*s", (int)name.n, name.n > 0 ? (const char *)name.p : "");
 }
 
+/* When it happened: as the event says, in whatever form, else now. */
+static int64_t time_of(const struct in_hand *h, const struct sigma_facts *facts)
+{
+	int64_t now = kh_now_ns(), at;
+	const struct settings *s = h->s->p->settings;
+	if (facts->has_time) return facts->time_ns;
+	const struct event_field *f = event_find(&h->s->event, "timestamp");
+	return f != NULL && stamp_parse(f->value, now, s->time_zone_s, &at) == KH_OK ? at : now;
+}
+
 static void on_hit(const struct sigma_hit *hit, void *context)
 {
 	const struct in_hand *h = context;
 	char host[256], address[KH_ADDRESS_TEXT];
 	entity_of(h, hit->facts->host, host, address);
 	h->s->total_hits++;
-	batch_hit(h->s->batch, h->in, hit, h->line, host, address,
-			  hit->facts->has_time ? hit->facts->time_ns : kh_now_ns());
+	batch_hit(h->s->batch, h->in, hit, h->line, host, address, time_of(h, hit->facts));
 }
 
 void sensor_line(struct sensor *s, struct sensor_input *in, struct kh_slice line, const char *peer)
