@@ -63,6 +63,7 @@ def start_desk(smtp_port):
     config = os.path.join(folder, "khien.yaml")
     with open(config, "w", encoding="utf-8") as f:
         f.write(f"""language: {"vi" if vi else "en"}
+time_zone: "+00:00"  # the recorded hosts ran on UTC
 state: {folder}/state
 user: nobody
 log_level: warning

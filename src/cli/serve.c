@@ -23,7 +23,10 @@ struct settings *cli_settings(const struct cli *c, const char **path_out)
 	struct settings *s = NULL;
 	struct kh_diag diag;
 	*path_out = config_path(c);
-	if (settings_load(*path_out, &s, &diag) == KH_OK) return s;
+	if (settings_load(*path_out, &s, &diag) == KH_OK) {
+		if (getenv("KHIEN_STATE") != NULL) s->state = getenv("KHIEN_STATE");
+		return s;
+	}
 	fprintf(stderr, "khien: %s\n", diag.text);
 	return NULL;
 }

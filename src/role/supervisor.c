@@ -60,6 +60,7 @@ struct supervisor {
 	uv_signal_t on_term, on_int, on_hup;
 	int lock_fd;
 	bool stopping, said_ready, rolling;
+	int64_t started;
 	enum role rolling_role;
 	int64_t stop_since, pinged, watchdog_said;
 	int exit_code;
@@ -358,7 +359,7 @@ static void tell_desk(struct supervisor *s, int64_t now)
 	struct child *desk = &s->children[ROLE_DESK];
 	if (desk->state != CHILD_UP) return;
 	json_t *rows = json_array();
-	json_array_append_new(rows, row_of_process("supervisor", getpid(), "up", 0, 0));
+	json_array_append_new(rows, row_of_process("supervisor", getpid(), "up", 0, now - s->started));
 	for (size_t i = 0; i < N_ROLES + MAX_WORKERS; i++) {
 		const struct child *c = &s->children[i];
 		if (i == ROLE_SUPERVISOR || i == ROLE_WORKER || (is_worker(c) && !c->has_process)) continue;
@@ -581,6 +582,7 @@ int supervisor_run(struct settings *settings, const char *config_path)
 	s->settings = settings;
 	s->config_path = config_path;
 	s->lock_fd = -1;
+	s->started = kh_mono_ns();
 	signal(SIGPIPE, SIG_IGN);
 	kh_log_start("supervisor", (enum kh_level)(KH_LOG_ERROR + settings->log_level));
 	notify_start();
