@@ -48,7 +48,7 @@ static void steps_start_only_where_they_may(void **st)
 	static const char *const states[] = {"queued", "sending", "committing", "sent",
 										 "failed", "expired", "uncertain",  "cancelled"};
 	static const char *const allowed[] = {"y.......", ".y......", "..y...y.",
-										  ".yy.....", ".yy.....", "..y....."};
+										  ".yy...y.", ".yy...y.", "..y....."};
 	(void)st;
 	for (int step = 0; step < 6; step++) {
 		for (int from = 0; from < 8; from++) {
