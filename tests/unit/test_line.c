@@ -95,12 +95,14 @@ static void messages_that_hold_another_format(void **st)
 		 "_format=syslog|facility=1|severity=5|timestamp=Nov 23 22:00:00|"
 		 "hostname=h|app_name=app|message={broken"},
 		{"Nov 23 22:00:00 h audispd: type=CWD msg=audit(1700000000.123:7): cwd=\"/\"",
-		 "type=CWD|timestamp=1700000000.123|event_id=7|cwd=/|_format=auditd|_format=syslog|timestamp=Nov 23 "
+		 "type=CWD|timestamp=1700000000.123|event_id=7|cwd=/"
+		 "|_format=auditd|node=h|_format=syslog|timestamp=Nov 23 "
 		 "22:00:00|"
 		 "hostname=h|app_name=audispd|message=type=CWD msg=audit(1700000000.123:7): cwd=\"/\""},
 		{"Nov 23 22:00:00 h kernel: [   12.345678] audit: type=1400 audit(1700000000.123:7): "
 		 "apparmor=\"DENIED\" pid=4",
-		 "type=AVC|timestamp=1700000000.123|event_id=7|apparmor=DENIED|pid=4|_format=auditd|_format=syslog|"
+		 "type=AVC|timestamp=1700000000.123|event_id=7|apparmor=DENIED|pid=4|_format=auditd|node=h|_format="
+		 "syslog|"
 		 "timestamp=Nov 23 22:00:00|hostname=h|app_name=kernel|message=[   12.345678] audit: type=1400 "
 		 "audit(1700000000.123:7): apparmor=\"DENIED\" pid=4"},
 		{"<190>Nov 23 22:00:00 web nginx: 192.0.2.1 - - [23/Nov/2026:22:00:00 +0700] \"GET / HTTP/1.1\" 200 "

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "codec/event/json.h"
+#include "codec/line/line.h"
 #include "engine/sigma/sigma.h"
 
 struct world {
@@ -366,6 +367,44 @@ static void test_disabled(void **state)
 	world_close(&w);
 }
 
+/* An audit record's `hostname` is where the user came from; the machine is its node, or the syslog sender. */
+static void test_host_of_audit_records(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *line, *host;
+	} records[] = {
+		{"node=db1 type=USER_AUTH msg=audit(1.2:3): pid=5 msg='op=x hostname=203.0.113.9 addr=203.0.113.9'",
+		 "db1"},
+		{"node=db1 type=USER_CMD msg=audit(1.2:3): pid=5 msg='op=x hostname=? addr=?'", "db1"},
+		{"type=USER_CMD msg=audit(1.2:3): pid=5 msg='op=x hostname=? addr=?'", ""},
+		{"<13>Nov 23 22:00:00 web1 audispd: type=USER_CMD msg=audit(1.2:3): msg='hostname=? addr=?'", "web1"},
+		{"<13>Nov 23 22:00:00 relay audispd: node=db1 type=USER_CMD msg=audit(1.2:3): msg='hostname=?'",
+		 "db1"},
+		{"<38>Nov 23 03:04:05 web1 sshd[812]: Invalid user x from 192.0.2.9 port 1", "web1"},
+	};
+	struct world w;
+	struct line_parser *parser = line_parser_new();
+	assert_non_null(parser);
+	world_open(&w,
+			   "title: p\nid: p\nlogsource: {product: linux}\n"
+			   "detection: {s: {_format|exists: true}, condition: s}\n",
+			   NULL);
+	for (size_t i = 0; i < sizeof records / sizeof *records; i++) {
+		struct kh_diag why = {0};
+		if (line_parse(parser, LINE_AUTO, kh_str(records[i].line), &w.event, &why) != KH_OK)
+			fail_msg("%s: %s", records[i].line, why.text);
+		w.hits = 0;
+		assert_int_equal(sigma_match(w.engine, w.scratch, &w.event, NULL, on_hit, &w), KH_OK);
+		assert_int_equal(w.hits, 1);
+		struct kh_slice host = sigma_facts(w.engine, w.scratch)->host;
+		if (!kh_slice_is(host, records[i].host))
+			fail_msg("%.*s for %s", (int)host.n, host.p, records[i].line);
+	}
+	line_parser_free(parser);
+	world_close(&w);
+}
+
 static void test_mapping(void **state)
 {
 	(void)state;
@@ -541,9 +580,13 @@ static void test_compiled_equals_plain(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows),    cmocka_unit_test(test_placeholders),
-		cmocka_unit_test(test_filters), cmocka_unit_test(test_disabled),
-		cmocka_unit_test(test_mapping), cmocka_unit_test(test_compiled_equals_plain),
+		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_placeholders),
+		cmocka_unit_test(test_filters),
+		cmocka_unit_test(test_disabled),
+		cmocka_unit_test(test_mapping),
+		cmocka_unit_test(test_host_of_audit_records),
+		cmocka_unit_test(test_compiled_equals_plain),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -43,9 +43,13 @@ static const struct bad bads[] = {
 	{HEAD "  s: {a: b}\n  condition: s s\n", 5, "goes on"},
 	{HEAD "  s: {a: b}\n  condition: 1 of x*\n", 5, "\"x*\""},
 	{HEAD "  s: {a: b}\n  condition: 3 of them\n", 5, "more selections"},
-	{HEAD "  s: {a: b}\n  condition: s | count() > 5\n", 5, "aggregation"},
-	{HEAD "  s: {a: b}\n  condition: s near s\n", 5, "aggregation"},
-	{HEAD "  s: {a: b}\n  timeframe: 5m\n  condition: s\n", 4, "timeframe"},
+	{HEAD "  s: {a: b}\n  condition: s | count() > 5\n", 5,
+	 "legacy aggregation \"| count() > 5\": not Sigma 2"},
+	{HEAD "  s: {a: b}\n  condition: s | near t\n", 5, "legacy aggregation \"| near t\": not Sigma 2"},
+	{HEAD "  s: {a: b}\n  condition: s near s\n", 5, "legacy aggregation \"near s\""},
+	{HEAD "  s: {a: b}\n  timeframe: 5m\n  condition: s\n", 5, "legacy \"timeframe: 5m\": not Sigma 2"},
+	{HEAD "  s: {a: b}\n  timeframe: 5m\n  condition: s | count() > 5\n", 6, "legacy aggregation"},
+	{HEAD "  s: {a: b}\n  condition: write a from s\n", 5, "\"write\" and \"a\" stand side by side"},
 	{HEAD "  s:\n    a|nonsense: b\n  condition: s\n", 5, "unknown modifier"},
 	{HEAD "  s:\n    a|re: '('\n  condition: s\n", 5, "regular expression"},
 	{HEAD "  s:\n    a|cidr: 192.0.2.1/99\n  condition: s\n", 5, "network"},
@@ -58,12 +62,27 @@ static const struct bad bads[] = {
 	{HEAD "  s:\n    a: {b: c}\n  condition: s\n", 5, "neither text"},
 	{HEAD "  s: []\n  condition: s\n", 4, "without any value"},
 	{"title: t\nlevel: urgent\nlogsource: {product: p}\ndetection: {s: {a: b}, condition: s}\n", 2, "level"},
-	{"title: t\naction: global\n", 1, "Sigma 1"},
+	{"title: t\naction: global\n", 2, "\"action: global\" is not Sigma 2"},
 	{"title: t\ncorrelation: {type: event_count}\n", 1, "correlation: not yet supported"},
 	{"title: t\n  bad: [\n", 1, "YAML"},
 	{"just text\n", 1, "not a Sigma rule"},
 	{"title: \xff\n", 1, "UTF-8"},
 };
+
+/* The documents that a global one was meant for say so, and those of the next file do not. */
+static void test_after_global(void **state)
+{
+	(void)state;
+	struct sigma_rules *r = load("title: t\naction: global\n---\nlogsource: {product: p}\n"
+								 "detection: {s: {a: b}, condition: s}\n");
+	assert_int_equal(sigma_rules_rejects(r), 2);
+	assert_non_null(strstr(sigma_rules_reject(r, 0)->reason, "\"action: global\" is not Sigma 2"));
+	assert_non_null(strstr(sigma_rules_reject(r, 1)->reason, "leans on \"action: global\""));
+	assert_int_equal(sigma_rules_reject(r, 1)->line, 4);
+	assert_int_equal(sigma_rules_add_text(r, "g.yml", KH_LIT("logsource: {product: p}\n"), NULL), KH_OK);
+	assert_string_equal(sigma_rules_reject(r, 2)->reason, "\"title\" is missing");
+	sigma_rules_free(r);
+}
 
 static void test_refusals(void **state)
 {
@@ -142,9 +161,8 @@ int main(void)
 {
 	kh_lang_set(KH_EN);
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_documents),
-		cmocka_unit_test(test_depth_and_aliases),
+		cmocka_unit_test(test_refusals),  cmocka_unit_test(test_after_global),
+		cmocka_unit_test(test_documents), cmocka_unit_test(test_depth_and_aliases),
 		cmocka_unit_test(test_packs),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -160,6 +160,14 @@ static struct kh_slice without_cee(struct kh_slice s)
 	return scan_spaces(kh_slice_starts(s, KH_LIT("@cee:")) ? kh_slice_from(s, 5) : s);
 }
 
+/* A record without a node of its own speaks of the machine that sent the message. */
+static enum kh_err audit_from(struct line_parser *p, struct kh_slice record, struct kh_slice sender)
+{
+	KH_TRY(audit(p, record));
+	if (sender.n == 0 || event_find(p->out, "node") != NULL) return KH_OK;
+	return event_add(p->out, KH_LIT("node"), sender, EVENT_STRING);
+}
+
 /* Reads a message that is itself a log line of another format. What does not parse stays only a message. */
 static enum kh_err inner(struct line_parser *p, const struct syslog_message *m)
 {
@@ -172,7 +180,7 @@ static enum kh_err inner(struct line_parser *p, const struct syslog_message *m)
 	if (object.n > 0 && object.p[0] == '{')
 		err = json(p, object);
 	else if (auditd_looks_like(record))
-		err = audit(p, record);
+		err = audit_from(p, record, m->hostname);
 	else if (writes_access_logs(m->app_name))
 		err = access_log(p, m->message);
 	p->diag = diag;

@@ -89,8 +89,9 @@ static enum kh_err source_of(struct builder *b, const struct mapping_source *in,
 		KH_TRY(build_slot(b, in->fields.at[i].field, &list[i].to));
 		KH_TRY(slots_of(b, &in->fields.at[i].from, &list[i].from, &list[i].n_from));
 	}
-	*out = (struct source){cases, in->n_cases, pack, list, in->fields.n, NULL, 0};
-	return KH_OK;
+	*out = (struct source){
+		.cases = cases, .n_cases = in->n_cases, .pack = pack, .aliases = list, .n_aliases = in->fields.n};
+	return slots_of(b, &in->host, &out->host, &out->n_host);
 }
 
 static enum kh_err pack_names(struct builder *b, const struct mapping_pack *p, struct pack_facts *f)

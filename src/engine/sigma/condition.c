@@ -102,6 +102,18 @@ static bool quantifier(const struct parser *p, uint32_t *need)
 
 static enum kh_err parse_or(struct parser *p, unsigned depth, const struct sigma_expr **out);
 
+/* "a b": words of some other language, worth another reason than a name that is misspelled. */
+static enum kh_err unknown(struct parser *p)
+{
+	struct parser ahead = *p;
+	next(&ahead);
+	bool goes_on = ahead.token.n == 0 || single(ahead.token.p[0]) || is(&ahead, "and") || is(&ahead, "or") ||
+				   is(&ahead, "near");
+	if (goes_on) return fail(p, KH_EFORMAT, M_SIGMA_UNKNOWN_SELECTION);
+	return reader_fail(p->r, p->node, KH_EFORMAT, M_SIGMA_NOT_CONDITION, reader_text(p->r, p->token),
+					   reader_text(p->r, ahead.token));
+}
+
 static enum kh_err named(struct parser *p, const struct sigma_expr **out)
 {
 	for (uint32_t i = 0; i < p->rule->n_selections; i++) {
@@ -110,7 +122,7 @@ static enum kh_err named(struct parser *p, const struct sigma_expr **out)
 		next(p);
 		return KH_OK;
 	}
-	return fail(p, KH_EFORMAT, p->token.n > 0 ? M_SIGMA_UNKNOWN_SELECTION : M_SIGMA_CONDITION_ENDS);
+	return p->token.n > 0 ? unknown(p) : fail(p, KH_EFORMAT, M_SIGMA_CONDITION_ENDS);
 }
 
 static enum kh_err primary(struct parser *p, unsigned depth, const struct sigma_expr **out)
@@ -163,6 +175,14 @@ static enum kh_err parse_or(struct parser *p, unsigned depth, const struct sigma
 	return chain(p, depth, true, out);
 }
 
+/* "| count() by src_ip > 50" whole, as the rule says it. */
+static enum kh_err aggregation(struct parser *p)
+{
+	struct kh_slice from = {p->token.p, p->token.n + p->left.n};
+	return reader_fail(p->r, p->node, KH_EFORMAT, M_SIGMA_AGGREGATION, reader_text(p->r, kh_slice_trim(from)),
+					   NULL);
+}
+
 enum kh_err condition_read(struct reader *r, struct fy_node *node, struct kh_slice text,
 						   const struct sigma_rule *rule, const struct sigma_expr **out)
 {
@@ -170,6 +190,6 @@ enum kh_err condition_read(struct reader *r, struct fy_node *node, struct kh_sli
 	next(&p);
 	KH_TRY(parse_or(&p, 0, out));
 	if (p.token.n == 0) return KH_OK;
-	return fail(&p, KH_EFORMAT,
-				is(&p, "|") || is(&p, "near") ? M_SIGMA_AGGREGATION : M_SIGMA_CONDITION_EXTRA);
+	if (is(&p, "|") || is(&p, "near")) return aggregation(&p);
+	return fail(&p, KH_EFORMAT, M_SIGMA_CONDITION_EXTRA);
 }

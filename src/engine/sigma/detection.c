@@ -172,11 +172,14 @@ enum kh_err detection_read(struct reader *r, struct fy_node *node, struct sigma_
 {
 	struct fy_node *condition = reader_get(r, node, "condition");
 	if (condition == NULL) return reader_fail(r, node, KH_EFORMAT, M_SIGMA_MISSING, "condition", NULL);
-	if (reader_get(r, node, "timeframe") != NULL)
-		return reader_fail(r, node, KH_EFORMAT, M_SIGMA_TIMEFRAME, NULL, NULL);
 	KH_TRY(read_selections(r, node, rule));
 	if (rule->n_selections == 0) return reader_fail(r, node, KH_EFORMAT, M_SIGMA_MISSING, "detection", NULL);
 	KH_TRY(read_conditions(r, condition, rule));
+	struct fy_node *timeframe =
+		reader_get(r, node, "timeframe"); /* after the condition, which says what for */
+	if (timeframe != NULL)
+		return reader_fail(r, timeframe, KH_EFORMAT, M_SIGMA_TIMEFRAME, reader_text(r, reader_raw(timeframe)),
+						   NULL);
 	rule->narrows = rule->kind == SIGMA_FILTER && !excludes(rule->condition, 0);
 	return KH_OK;
 }

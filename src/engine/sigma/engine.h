@@ -88,6 +88,8 @@ struct source {
 	uint32_t n_aliases;
 	const uint32_t *buckets;
 	uint32_t n_buckets;
+	const uint32_t *host;
+	uint32_t n_host;
 };
 
 struct target {

@@ -73,19 +73,17 @@ static enum kh_err reject(struct sigma_rules *r, const char *file, uint32_t line
 	return KH_OK;
 }
 
-static enum kh_err add_document(struct sigma_rules *r, const char *file, struct kh_slice yaml,
-								uint32_t first_line)
+static enum kh_err add_document(struct sigma_rules *r, const struct sigma_source_text *in)
 {
-	struct sigma_source_text in = {file, yaml, first_line, r->placeholders};
 	struct sigma_rule **at = room(r->rules, r->n_rules, &r->rules_cap, sizeof *at);
 	struct sigma_rule *rule = KH_NEW(r->arena, struct sigma_rule);
 	if (at != NULL) r->rules = at;
 	if (at == NULL || rule == NULL) return KH_ENOMEM;
 	struct kh_diag why = {0};
-	uint32_t line = first_line;
-	enum kh_err err = sigma_rule_parse(r->arena, &in, rule, &line, &why);
+	uint32_t line = in->first_line;
+	enum kh_err err = sigma_rule_parse(r->arena, in, rule, &line, &why);
 	if (err == KH_ENOMEM) return err;
-	if (err != KH_OK) return reject(r, file, line, why.text);
+	if (err != KH_OK) return reject(r, in->file, line, why.text);
 	at[r->n_rules++] = rule;
 	return KH_OK;
 }
@@ -110,6 +108,18 @@ static bool says_something(struct kh_slice yaml)
 	return false;
 }
 
+static bool says_global(struct kh_slice yaml)
+{
+	struct kh_slice line, key;
+	for (bool more = true; more;) {
+		more = kh_slice_cut(&yaml, '\n', &line);
+		if (!more) line = yaml;
+		if (kh_slice_cut(&line, ':', &key) && kh_slice_is(key, "action"))
+			return kh_slice_is(kh_slice_trim(line), "global");
+	}
+	return false;
+}
+
 enum kh_err sigma_rules_add_text(struct sigma_rules *r, const char *file, struct kh_slice yaml,
 								 struct kh_diag *diag)
 {
@@ -117,16 +127,18 @@ enum kh_err sigma_rules_add_text(struct sigma_rules *r, const char *file, struct
 	if (name == NULL) return kh_say(diag, KH_ENOMEM, M_OUT_OF_MEMORY, NULL);
 	if (yaml.n >= 3 && memcmp(yaml.p, "\xef\xbb\xbf", 3) == 0) yaml = kh_slice_from(yaml, 3);
 	r->n_files++;
+	struct sigma_source_text in = {.file = name, .first_line = 1, .placeholders = r->placeholders};
 	size_t begin = 0;
-	uint32_t line = 1, first = 1;
+	uint32_t line = 1;
 	for (size_t at = 0; at <= yaml.n;) { /* `at` begins a line */
 		bool end = at == yaml.n;
 		if (end || (is_mark(yaml, at) && at > begin)) {
-			struct kh_slice one = kh_slice_to(kh_slice_from(yaml, begin), at - begin);
-			if (says_something(one) && add_document(r, name, one, first) != KH_OK)
+			in.yaml = kh_slice_to(kh_slice_from(yaml, begin), at - begin);
+			if (says_something(in.yaml) && add_document(r, &in) != KH_OK)
 				return kh_say(diag, KH_ENOMEM, M_OUT_OF_MEMORY, NULL);
+			in.after_global = in.after_global || says_global(in.yaml);
+			in.first_line = line;
 			begin = at;
-			first = line;
 		}
 		if (end) break;
 		const uint8_t *newline = memchr(yaml.p + at, '\n', yaml.n - at);

@@ -118,6 +118,7 @@ static enum kh_err read_source(struct loader *l, struct fy_node *node, struct ma
 	KH_TRY(read_list(l, get(node, "category"), &s->category));
 	KH_TRY(read_list(l, get(node, "service"), &s->service));
 	KH_TRY(read_cases(l, get(node, "when"), s));
+	KH_TRY(read_list(l, get(node, "host"), &s->host));
 	return read_aliases(l, get(node, "fields"), &s->fields);
 }
 

@@ -44,6 +44,7 @@ struct mapping_source {
 	const struct mapping_case *cases; /* any case holds */
 	uint32_t n_cases;
 	struct mapping_aliases fields;
+	struct mapping_list host; /* in place of the pack's, when there is any */
 };
 
 struct mapping_pack {

@@ -351,10 +351,23 @@ static bool time_of(struct kh_slice text, int64_t *out)
 	return true;
 }
 
-static void facts_of_pack(struct sigma_scratch *s, const struct pack_facts *p)
+/* A source that names its own host fields goes before every pack, even when the event has none of them. */
+static bool host_of_sources(struct sigma_scratch *s)
+{
+	bool named = false;
+	for (uint32_t i = 0; i < s->class_now->n_active; i++) {
+		const struct source *src = &s->engine->sources[s->class_now->active[i]];
+		const struct value_ref *v = s->facts.host.n == 0 ? first_of(s, src->host, src->n_host) : NULL;
+		if (v != NULL) s->facts.host = v->text;
+		named = named || src->n_host > 0;
+	}
+	return named;
+}
+
+static void facts_of_pack(struct sigma_scratch *s, const struct pack_facts *p, bool host_known)
 {
 	struct sigma_facts *f = &s->facts;
-	const struct value_ref *v = f->host.n == 0 ? first_of(s, p->host, p->n_host) : NULL;
+	const struct value_ref *v = f->host.n == 0 && !host_known ? first_of(s, p->host, p->n_host) : NULL;
 	if (v != NULL) f->host = v->text;
 	for (uint32_t i = 0; i < p->n_time && !f->has_time; i++) {
 		v = scratch_value(s, p->time[i]);
@@ -374,10 +387,11 @@ const struct sigma_facts *sigma_facts(const struct sigma_engine *e, struct sigma
 {
 	if (s->facts_ready) return &s->facts;
 	s->facts = (struct sigma_facts){0};
+	bool known = host_of_sources(s);
 	for (uint32_t i = 0; i < s->class_now->n_active; i++)
-		facts_of_pack(s, &e->packs[e->sources[s->class_now->active[i]].pack]);
+		facts_of_pack(s, &e->packs[e->sources[s->class_now->active[i]].pack], known);
 	if (s->class_now->n_active == 0)
-		for (uint32_t i = 0; i < e->mapping->n_packs; i++) facts_of_pack(s, &e->packs[i]);
+		for (uint32_t i = 0; i < e->mapping->n_packs; i++) facts_of_pack(s, &e->packs[i], false);
 	s->facts_ready = true;
 	return &s->facts;
 }

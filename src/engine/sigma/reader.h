@@ -13,6 +13,7 @@ struct reader {
 	struct fy_document *doc;
 	const struct sigma_placeholders *placeholders;
 	uint32_t first_line, line; /* line: of the first failure */
+	bool after_global;
 	uint32_t n_values;
 	struct kh_slice *waits;
 	uint32_t n_waits;

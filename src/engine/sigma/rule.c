@@ -231,11 +231,16 @@ static enum kh_err read_level(struct reader *r, struct fy_node *root, struct sig
 	return reader_fail(r, node, KH_EFORMAT, M_SIGMA_BAD_LEVEL, reader_text(r, text), NULL);
 }
 
+static enum kh_err missing(struct reader *r, struct fy_node *node, const char *what)
+{
+	return reader_fail(r, node, KH_EFORMAT, r->after_global ? M_SIGMA_AFTER_GLOBAL : M_SIGMA_MISSING, what,
+					   NULL);
+}
+
 static enum kh_err read_logsource(struct reader *r, struct fy_node *root, struct sigma_rule *rule)
 {
 	struct fy_node *node = reader_get(r, root, "logsource");
-	if (node == NULL || !fy_node_is_mapping(node))
-		return reader_fail(r, node != NULL ? node : root, KH_EFORMAT, M_SIGMA_MISSING, "logsource", NULL);
+	if (node == NULL || !fy_node_is_mapping(node)) return missing(r, node != NULL ? node : root, "logsource");
 	const struct {
 		const char *key;
 		struct kh_slice *to;
@@ -265,19 +270,19 @@ static enum kh_err read_document(struct reader *r, struct fy_node *root, struct 
 {
 	if (root == NULL || !fy_node_is_mapping(root))
 		return reader_fail(r, root, KH_EFORMAT, M_SIGMA_NOT_A_RULE, NULL, NULL);
-	if (reader_get(r, root, "action") != NULL)
-		return reader_fail(r, root, KH_EFORMAT, M_SIGMA_ACTION, NULL, NULL);
+	struct fy_node *action = reader_get(r, root, "action");
+	if (action != NULL)
+		return reader_fail(r, action, KH_EFORMAT, M_SIGMA_ACTION, reader_text(r, reader_raw(action)), NULL);
 	if (reader_get(r, root, "correlation") != NULL)
 		return reader_fail(r, root, KH_EFORMAT, M_SIGMA_CORRELATION, NULL, NULL);
 	KH_TRY(read_texts(r, root, rule));
-	if (rule->title.n == 0) return reader_fail(r, root, KH_EFORMAT, M_SIGMA_MISSING, "title", NULL);
+	if (rule->title.n == 0) return missing(r, root, "title");
 	KH_TRY(read_lists(r, root, rule));
 	KH_TRY(read_level(r, root, rule));
 	KH_TRY(read_logsource(r, root, rule));
 	struct fy_node *filter = reader_get(r, root, "filter");
 	struct fy_node *body = filter != NULL ? filter : reader_get(r, root, "detection");
-	if (body == NULL || !fy_node_is_mapping(body))
-		return reader_fail(r, root, KH_EFORMAT, M_SIGMA_MISSING, "detection", NULL);
+	if (body == NULL || !fy_node_is_mapping(body)) return missing(r, root, "detection");
 	rule->kind = filter != NULL ? SIGMA_FILTER : SIGMA_RULE;
 	if (filter != NULL) KH_TRY(read_applies(r, filter, rule));
 	return detection_read(r, body, rule);
@@ -318,8 +323,11 @@ static enum kh_err check_text(struct reader *r, struct kh_slice yaml)
 enum kh_err sigma_rule_parse(struct kh_arena *a, const struct sigma_source_text *in, struct sigma_rule *out,
 							 uint32_t *line, struct kh_diag *diag)
 {
-	struct reader r = {
-		.arena = a, .placeholders = in->placeholders, .first_line = in->first_line, .diag = diag};
+	struct reader r = {.arena = a,
+					   .placeholders = in->placeholders,
+					   .first_line = in->first_line,
+					   .diag = diag,
+					   .after_global = in->after_global};
 	struct sigma_rule rule = {.file = in->file, .line = in->first_line};
 	enum kh_err err = check_text(&r, in->yaml);
 	struct fy_diag *fyd = err == KH_OK ? quiet_diag() : NULL;

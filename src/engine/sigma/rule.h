@@ -119,6 +119,8 @@ struct sigma_source_text {
 	struct kh_slice yaml;                          /* one document */
 	uint32_t first_line;                           /* of the document in its file, from 1 */
 	const struct sigma_placeholders *placeholders; /* NULL: none */
+	bool after_global; /* a document before it in the file says `action: global` (Sigma 1): for the reason
+						  only */
 };
 
 /* `line` is written on failure only. */
