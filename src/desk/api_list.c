@@ -168,11 +168,11 @@ static void add_filters(const struct list *l, const struct api_call *c, struct p
 static enum kh_err add_cursor(const struct list *l, const struct api_call *c, struct page *p,
 							  struct kh_diag *diag)
 {
-	const char *after = api_query(c, "after");
+	const char *after = api_query(c, "cursor");
 	int64_t n;
 	if (after == NULL) return KH_OK;
 	if (l->number && kh_slice_i64(kh_str(after), &n) != KH_OK)
-		return kh_say(diag, KH_EFORMAT, M_API_FIELD, "after", NULL);
+		return kh_say(diag, KH_EFORMAT, M_API_FIELD, "cursor", NULL);
 	add_condition(p, l->cursor, l->newest_first ? "<" : ">", l->number ? db_int(n) : db_str(after));
 	return KH_OK;
 }

@@ -182,7 +182,7 @@ static void lists_page_without_gap_or_repeat(void **st)
 	do {
 		json_t *query = json_pack("{s:s}", "limit", "10"), *item;
 		size_t i;
-		if (after[0] != '\0') json_object_set_new(query, "after", json_string(after));
+		if (after[0] != '\0') json_object_set_new(query, "cursor", json_string(after));
 		struct seen s = ask_as(&f, &local, "GET", "/api/v1/findings", query, "");
 		json_array_foreach(json_object_get(s.json, "items"), i, item)
 		{
@@ -207,7 +207,7 @@ static void lists_page_without_gap_or_repeat(void **st)
 		   400, NULL);
 	expect(ask_as(&f, &local, "GET", "/api/v1/findings", json_pack("{s:s}", "entity", "' OR 1=1 --"), ""),
 		   200, "\"items\":[]");
-	expect(ask_as(&f, &local, "GET", "/api/v1/audit", json_pack("{s:s}", "after", "x"), ""), 400, NULL);
+	expect(ask_as(&f, &local, "GET", "/api/v1/audit", json_pack("{s:s}", "cursor", "x"), ""), 400, NULL);
 	fixture_end(&f);
 }
 
