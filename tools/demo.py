@@ -59,6 +59,17 @@ def start_mail_server():
     return mails, int(p.stdout.readline())
 
 
+def readable_rules():
+    """The sensor reads them as an unprivileged user, who may not reach this checkout."""
+    rules = os.path.join(folder, "rules")
+    shutil.copytree(os.path.join(top, "share/rules"), rules)
+    for path, _, names in os.walk(rules):
+        os.chmod(path, 0o755)
+        for name in names:
+            os.chmod(os.path.join(path, name), 0o644)
+    return rules
+
+
 def start_desk(smtp_port):
     config = os.path.join(folder, "khien.yaml")
     with open(config, "w", encoding="utf-8") as f:
@@ -69,15 +80,17 @@ user: nobody
 log_level: warning
 web: {{listen: "127.0.0.1:0"}}
 syslog: {{tcp: ["127.0.0.1:0"], udp: ["127.0.0.1:0"]}}
-rules: {{paths: ["{top}/share/rules"]}}
+rules: {{paths: ["{readable_rules()}"]}}
 mail: {{server: "127.0.0.1:{smtp_port}", tls: none, from: "khien@anm.tinhmau.example.vn"}}
 store: {{min_free: 1MiB}}
 """)
     p = subprocess.Popen([khien, "serve", "--config", config], env=env, stderr=subprocess.PIPE, text=True)
     children.append(p)
+    signal.alarm(60)  # SIGALRM ends a demo whose desk does not get ready
     for line in p.stderr:
         address = re.search(r"https?://\S+", line)
         if address:
+            signal.alarm(0)
             return p, address.group(0)
         sys.stderr.write(line)
     sys.exit("the desk did not start")
@@ -182,11 +195,18 @@ def main():
     return 0
 
 
+def on_alarm(*_):
+    raise TimeoutError('the desk did not get ready within 60 s')
+
+
+signal.signal(signal.SIGALRM, on_alarm)
 code = 1
 try:
     code = main()
 except KeyboardInterrupt:
     code = 0
+except TimeoutError as e:
+    print(e, file=sys.stderr)
 except subprocess.CalledProcessError as e:
     print("khien", *e.cmd[1:], "->", e.returncode, e.stderr, file=sys.stderr)
 finally:

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * embed.c - build tool: writes one C file that holds the bytes of the files named.
- * Use: embed TABLE OUT.c IN...; the table is `const struct kh_embed TABLE[]`, ended by a row without a name. */
+ * Use: embed TABLE OUT.c IN...; the table is `const struct kh_embed TABLE[]`, ended by a row without a name.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

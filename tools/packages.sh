@@ -6,7 +6,7 @@ packages_to_build="gcc g++ meson ninja-build pkg-config libuv1-dev libmicrohttpd
   libjansson-dev libsimdjson-dev libfyaml-dev libvectorscan-dev libpcre2-dev libsqlite3-dev libzstd-dev
   libcurl4-gnutls-dev libseccomp-dev libutf8proc-dev"
 packages_to_play="python3 python3-aiosmtpd openssl"
-packages_to_test="clang libclang-rt-14-dev libcmocka-dev curl iproute2 util-linux scdoc"
+packages_to_test="clang clang-format-14 libclang-rt-14-dev libcmocka-dev curl zstd iproute2 util-linux scdoc"
 
 need_packages() {
   local missing="" p

@@ -27,6 +27,9 @@ OPTIONS(mute_options, {"rule", CLI_TEXT, "ID", M_OPT_MUTE_RULE}, {"entity", CLI_
 OPTIONS(reason_options, {"reason", CLI_TEXT, "TEXT", M_OPT_REASON});
 OPTIONS(token_options, {"scope", CLI_TEXT, "SCOPE", M_OPT_SCOPE}, {"expires", CLI_TEXT, "TIME", M_OPT_EXPIRES});
 OPTIONS(defaults_options, {"defaults", CLI_FLAG, NULL, M_OPT_DEFAULTS});
+#define SIGMA_OPTIONS {"mapping", CLI_TEXT, "NAME,NAME", M_OPT_MAPPING}, {"mapping-folder", CLI_TEXT, "FOLDER", M_OPT_MAPPING_FOLDER}, {"logsource", CLI_TEXT, "SOURCE", M_OPT_LOGSOURCE}, {"format", CLI_TEXT, "FORMAT", M_OPT_FORMAT}
+OPTIONS(sigma_match_options, {"rules", CLI_TEXT, "PATH", M_OPT_RULES}, SIGMA_OPTIONS, {"counts", CLI_FLAG, NULL, M_OPT_COUNTS}, {"stats", CLI_FLAG, NULL, M_OPT_STATS});
+OPTIONS(sigma_explain_options, {"rules", CLI_TEXT, "PATH", M_OPT_FILTERS}, SIGMA_OPTIONS);
 OPTIONS(store_options, {"store", CLI_TEXT, "FILE", M_OPT_STORE});
 
 #define LIST(what, where) static const struct cli_call list_##what = {.method = "GET", .path = "/api/v1/" where, .columns = what##_columns}
@@ -90,8 +93,8 @@ const struct cli_command cli_commands[] = {
 	TABLE_COMMANDS(system, M_CMD_SYSTEM_LIST, M_CMD_SYSTEM_IMPORT, M_CMD_SYSTEM_EXPORT),
 	TABLE_COMMANDS(asset, M_CMD_ASSET_LIST, M_CMD_ASSET_IMPORT, M_CMD_ASSET_EXPORT),
 	{"sigma", "check", "PATH...", M_CMD_SIGMA_CHECK, .raw = sigma_check_main},
-	{"sigma", "match", "FILE...", M_CMD_SIGMA_MATCH, .raw = sigma_match_main},
-	{"sigma", "explain", "RULE EVENT", M_CMD_SIGMA_EXPLAIN, .raw = sigma_explain_main},
+	{"sigma", "match", "FILE...", M_CMD_SIGMA_MATCH, .options = sigma_match_options, .raw = sigma_match_main},
+	{"sigma", "explain", "RULE EVENT", M_CMD_SIGMA_EXPLAIN, .options = sigma_explain_options, .raw = sigma_explain_main},
 	{"rule", "list", NULL, M_CMD_RULE_LIST, .options = list_options, .call = &list_rule},
 	{"rule", "disable", "ID", M_CMD_RULE_DISABLE, .options = reason_options, .call = &disable_rule},
 	{"rule", "enable", "ID", M_CMD_RULE_ENABLE, .options = reason_options, .call = &enable_rule},

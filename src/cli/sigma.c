@@ -9,18 +9,26 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/config.h"
 #include "base/message.h"
 #include "base/time.h"
 #include "codec/line/line.h"
 #include "codec/lines/lines.h"
+#include "cli/cli.h"
 #include "engine/sigma/predicate.h"
 #include "engine/sigma/sigma.h"
+#include "role/sensor/rules.h"
 
-enum { MAX_NAMES = 64, MAPPING_BYTES = 64 << 20, MAPPING_BLOCK = 1 << 16, LOGSOURCE_BYTES = 256 };
+enum {
+	MAX_NAMES = 64,
+	MAPPING_BYTES = 64 << 20,
+	MAPPING_BLOCK = 1 << 16,
+	LONG_BUILD = 500 /* rules: more than half a second */
+};
 
 struct options {
 	bool json, counts, stats;
-	const char *rules[MAX_NAMES], *packs[MAX_NAMES], *mapping_folder;
+	const char *rules[MAX_NAMES], *packs[MAX_NAMES], *mapping_folder, *config;
 	size_t n_rules, n_packs;
 	bool packs_named, declared;
 	enum line_format format;
@@ -31,6 +39,8 @@ struct options {
 struct run {
 	struct options o;
 	struct kh_arena *arena;
+	struct settings *settings; /* of --config, or NULL */
+	struct sigma_placeholders placeholders;
 	struct sigma_rules *rules;
 	struct mapping mapping;
 	struct sigma_engine *engine;
@@ -84,13 +94,15 @@ enum option_id {
 	OPT_FOLDER,
 	OPT_LOGSOURCE,
 	OPT_FORMAT,
-	OPT_STATS
+	OPT_STATS,
+	OPT_CONFIG
 };
 
 static const struct option long_options[] = {
 	{"json", no_argument, NULL, OPT_JSON},
 	{"counts", no_argument, NULL, OPT_COUNTS},
 	{"stats", no_argument, NULL, OPT_STATS},
+	{"config", required_argument, NULL, OPT_CONFIG},
 	{"rules", required_argument, NULL, OPT_RULES},
 	{"mapping", required_argument, NULL, OPT_MAPPING},
 	{"mapping-folder", required_argument, NULL, OPT_FOLDER},
@@ -150,6 +162,9 @@ static bool take_option(struct options *o, int id, char *value)
 	case OPT_FOLDER:
 		o->mapping_folder = value;
 		return true;
+	case OPT_CONFIG:
+		o->config = value;
+		return true;
 	case OPT_LOGSOURCE:
 		return parse_logsource(o, value);
 	case OPT_FORMAT:
@@ -159,26 +174,53 @@ static bool take_option(struct options *o, int id, char *value)
 	}
 }
 
+static void unknown_option(const char *typed)
+{
+	const char *words[sizeof long_options / sizeof *long_options + 1] = {NULL};
+	for (size_t i = 0; long_options[i].name != NULL; i++) words[i] = long_options[i].name;
+	const char *near = strncmp(typed, "--", 2) == 0 ? kh_nearest(typed + 2, words) : NULL;
+	kh_print(stderr, M_CLI_UNKNOWN_OPTION, typed, NULL);
+	if (near != NULL) kh_print(stderr, M_CLI_DID_YOU_MEAN, "", "--", near, NULL);
+}
+
 static bool parse_options(struct options *o, int argc, char **argv)
 {
-	int id;
+	int id, row = 0;
 	optind = 1;
 	opterr = 0;
-	while ((id = getopt_long(argc, argv, "", long_options, NULL)) != -1)
-		if (!take_option(o, id, optarg)) return false;
+	while ((id = getopt_long(argc, argv, "", long_options, &row)) != -1) {
+		if (id != '?' && take_option(o, id, optarg)) continue;
+		if (id != '?')
+			kh_print(stderr, M_SIGMA_OPTION_VALUE, long_options[row].name, optarg, NULL);
+		else if (optopt >= OPT_JSON)
+			kh_print(stderr, M_CLI_OPTION_VALUE, argv[optind - 1], NULL);
+		else
+			unknown_option(argv[optind - 1]);
+		return false;
+	}
 	return true;
 }
 
 /* ---- one run ---- */
 
+/* EX_CONFIG after saying why. Only what --config names: a check of rules asks no setting of the machine. */
+static int run_settings(struct run *r)
+{
+	const char *path;
+	if (r->o.config == NULL) return EX_OK;
+	r->settings = cli_settings(&(struct cli){.config = r->o.config}, &path);
+	return r->settings != NULL ? EX_OK : EX_CONFIG;
+}
+
 static enum kh_err run_open(struct run *r, struct kh_diag *diag)
 {
 	r->arena = kh_arena_new(MAPPING_BLOCK, MAPPING_BYTES);
-	r->rules = sigma_rules_new(NULL);
+	if (r->settings != NULL && r->arena != NULL) r->placeholders = sensor_placeholders(r->settings, r->arena);
+	r->rules = sigma_rules_new(&r->placeholders);
 	r->parser = line_parser_new();
 	if (r->arena == NULL || r->rules == NULL || r->parser == NULL)
 		return kh_say(diag, KH_ENOMEM, M_OUT_OF_MEMORY, NULL);
-	r->progress = isatty(STDERR_FILENO) != 0;
+	r->progress = isatty(STDERR_FILENO) != 0 && (r->o.counts || isatty(STDOUT_FILENO) == 0);
 	return mapping_load(r->arena, r->o.packs_named ? r->o.packs : NULL, r->o.n_packs, r->o.mapping_folder,
 						&r->mapping, diag);
 }
@@ -192,10 +234,28 @@ static void run_close(struct run *r)
 	event_free(&r->event);
 	kh_arena_free(r->arena);
 	free(r->counts);
+	settings_free(r->settings);
+}
+
+static void progress(struct run *r, const char *what, uint64_t n)
+{
+	if (!r->progress) return;
+	int64_t now = kh_mono_ns();
+	if (now - r->shown_ns < KH_SECOND / 4) return;
+	r->shown_ns = now;
+	fprintf(stderr, "\r%s %" PRIu64 "\x1b[K", what, n);
+}
+
+static void progress_end(const struct run *r)
+{
+	if (r->progress && r->shown_ns != 0) fprintf(stderr, "\r\x1b[K");
 }
 
 static enum kh_err run_engine(struct run *r, struct kh_diag *diag)
 {
+	size_t n = sigma_rules_count(r->rules);
+	if (sigma_rules_documents(r->rules) == 0) kh_print(stderr, M_SIGMA_NO_RULES, NULL);
+	if (n >= LONG_BUILD) progress(r, kh_msg(M_SIGMA_BUILDING), n);
 	KH_TRY(sigma_engine_new(r->rules, &r->mapping, &r->engine, diag));
 	r->scratch = sigma_scratch_new(r->engine);
 	r->counts = calloc(sigma_rules_count(r->rules) + 1, sizeof *r->counts);
@@ -225,20 +285,6 @@ static void say_notes(const struct run *r)
 	}
 }
 
-static void progress(struct run *r, const char *what, uint64_t n)
-{
-	if (!r->progress) return;
-	int64_t now = kh_mono_ns();
-	if (now - r->shown_ns < KH_SECOND / 4) return;
-	r->shown_ns = now;
-	fprintf(stderr, "\r%s %" PRIu64 "\x1b[K", what, n);
-}
-
-static void progress_end(const struct run *r)
-{
-	if (r->progress && r->shown_ns != 0) fprintf(stderr, "\r\x1b[K");
-}
-
 /* ---- check ---- */
 
 static int print_check(const struct run *r)
@@ -261,6 +307,7 @@ static int print_check(const struct run *r)
 static int check(struct run *r, int n, char **paths)
 {
 	struct kh_diag why = {0};
+	if (run_settings(r) != EX_OK) return EX_CONFIG;
 	enum kh_err err = run_open(r, &why);
 	for (int i = 0; i < n && err == KH_OK; i++) {
 		err = sigma_rules_add_path(r->rules, paths[i], &why);
@@ -406,6 +453,7 @@ static void say_stats(const struct run *r, int64_t ns)
 static int match(struct run *r, int n, char **files)
 {
 	struct kh_diag why = {0};
+	if (run_settings(r) != EX_OK) return EX_CONFIG;
 	enum kh_err err = run_open(r, &why);
 	for (size_t i = 0; i < r->o.n_rules && err == KH_OK; i++)
 		err = sigma_rules_add_path(r->rules, r->o.rules[i], &why);
@@ -534,6 +582,7 @@ static enum kh_err explain_event(struct run *r, char *place, struct kh_diag *dia
 static int explain(struct run *r, char *rule, char *place)
 {
 	struct kh_diag why = {0};
+	if (run_settings(r) != EX_OK) return EX_CONFIG;
 	enum kh_err err = run_open(r, &why);
 	if (err == KH_OK) err = sigma_rules_add_path(r->rules, rule, &why);
 	for (size_t i = 0; i < r->o.n_rules && err == KH_OK; i++)

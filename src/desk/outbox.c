@@ -122,8 +122,9 @@ enum kh_err outbox_failed(struct desk *d, const char *id, enum outbox_failure ho
 						  int64_t now_ns, struct kh_diag *diag)
 {
 	static const char *const sql[] = {
-		[OUTBOX_TEMPORARY] = "UPDATE outbox SET state = 'queued', done_ns = NULL, next_ns = $2,"
-							 " last_error = $3 WHERE id = $1 AND state IN ('sending', 'committing', 'uncertain')",
+		[OUTBOX_TEMPORARY] =
+			"UPDATE outbox SET state = 'queued', done_ns = NULL, next_ns = $2,"
+			" last_error = $3 WHERE id = $1 AND state IN ('sending', 'committing', 'uncertain')",
 		[OUTBOX_PERMANENT] = "UPDATE outbox SET state = 'failed', done_ns = $2, last_error = $3"
 							 " WHERE id = $1 AND state IN ('sending', 'committing', 'uncertain')",
 		[OUTBOX_UNCERTAIN] = "UPDATE outbox SET state = 'uncertain', done_ns = $2, last_error = $3"

@@ -38,8 +38,8 @@ KH_MUST_USE enum kh_err outbox_expire(struct desk *d, int64_t now_ns, struct kh_
 KH_MUST_USE enum kh_err outbox_next(struct desk *d, int64_t now_ns, json_t **errand, struct kh_diag *diag);
 /* When the next errand is due; INT64_MAX: none waits. */
 KH_MUST_USE enum kh_err outbox_next_ns(struct desk *d, int64_t *out, struct kh_diag *diag);
-/* KH_ERANGE: the row is not in the state that this step starts from; the courier must drop the errand. A row that is
- * `uncertain` because the desk itself died takes the courier's word, when that lived on. */
+/* KH_ERANGE: the row is not in the state that this step starts from; the courier must drop the errand. A row
+ * that is `uncertain` because the desk itself died takes the courier's word, when that lived on. */
 KH_MUST_USE enum kh_err outbox_started(struct desk *d, const char *id, int64_t now_ns, struct kh_diag *diag);
 KH_MUST_USE enum kh_err outbox_committing(struct desk *d, const char *id, int64_t now_ns,
 										  struct kh_diag *diag);

@@ -163,7 +163,7 @@ static bool allow_path(int ruleset, const char *path, unsigned how, int abi)
 	const uint64_t file_only = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | FS_TRUNCATE;
 	struct stat st;
 	int fd = open(path, O_PATH | O_CLOEXEC);
-	if (fd < 0) return errno == ENOENT; /* what is not there needs no rule */
+	if (fd < 0) return errno == ENOENT || errno == EACCES; /* what is not there for us needs no rule */
 	uint64_t rights = how == READ_WRITE ? read_rights | write_rights : read_rights;
 	if (fstat(fd, &st) == 0 && !S_ISDIR(st.st_mode)) rights &= file_only;
 	struct landlock_path_beneath_attr rule = {.allowed_access = rights, .parent_fd = fd};
@@ -216,7 +216,8 @@ static int allow_with_conditions(scmp_filter_ctx ctx, unsigned calls)
 		rc |= seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 	}
 	if ((calls & CALLS_CONNECT) != 0) {
-		static const uint64_t families[] = {AF_INET, AF_INET6, AF_UNIX, AF_NETLINK};
+		/* no AF_UNIX: the desk's control socket asks no token of who may open it */
+		static const uint64_t families[] = {AF_INET, AF_INET6, AF_NETLINK};
 		for (size_t i = 0; i < sizeof families / sizeof *families; i++)
 			rc |= seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
 								   SCMP_A0(SCMP_CMP_EQ, families[i], 0));
@@ -315,6 +316,12 @@ static int try_bind(const struct target *t)
 	return inet_call(t->port, true);
 }
 
+static int try_control_socket(const struct target *t)
+{
+	(void)t;
+	return result(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+}
+
 static int try_raw_socket(const struct target *t)
 {
 	(void)t;
@@ -389,6 +396,7 @@ static const struct {
 	{"read the store", try_read_store, ROLE_BIT(ROLE_DESK)},
 	{"connect to a TCP port", try_connect, ROLE_BIT(ROLE_COURIER)},
 	{"bind a TCP port", try_bind, 0},
+	{"reach the control socket", try_control_socket, 0},
 	{"open a raw socket", try_raw_socket, 0},
 	{"trace another process", try_ptrace, 0},
 	{"read another process's memory", try_read_memory, 0},

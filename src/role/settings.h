@@ -19,7 +19,7 @@ struct settings {
 	int language; /* enum kh_lang */
 	const char *state, *user, *time_zone;
 	int32_t time_zone_s; /* the same, in seconds east of UTC */
-	int log_level; /* index into error, warning, notice, info, debug */
+	int log_level;       /* index into error, warning, notice, info, debug */
 	struct {
 		const char *listen, *certificate, *key;
 		struct config_list names;

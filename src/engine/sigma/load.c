@@ -198,6 +198,17 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 
 static enum kh_err add_path(struct sigma_rules *r, const char *path, unsigned depth, struct kh_diag *diag);
 
+/* Inside a folder, what cannot be read is refused like a broken rule and does not hide the others. */
+static enum kh_err add_entry(struct sigma_rules *r, const char *path, unsigned depth, struct kh_diag *diag)
+{
+	struct kh_diag why = {0};
+	enum kh_err err = add_path(r, path, depth, &why);
+	const char *name = err == KH_ESYS ? kept_text(r, path) : NULL;
+	if (name != NULL) return reject(r, name, 0, why.text);
+	if (err != KH_OK && diag != NULL) *diag = why;
+	return err;
+}
+
 static enum kh_err add_folder(struct sigma_rules *r, const char *path, unsigned depth, struct kh_diag *diag)
 {
 	struct dirent **entries = NULL;
@@ -208,7 +219,7 @@ static enum kh_err add_folder(struct sigma_rules *r, const char *path, unsigned 
 		char full[PATH_BYTES];
 		int len = snprintf(full, sizeof full, "%s/%s", path, entries[i]->d_name);
 		if (err == KH_OK && len < (int)sizeof full && r->n_files < SIGMA_MAX_FILES)
-			err = add_path(r, full, depth + 1, diag);
+			err = add_entry(r, full, depth + 1, diag);
 		free(entries[i]);
 	}
 	free(entries);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/config.h"
 #include "base/embed.h"
 #include "base/message.h"
 
@@ -221,6 +222,16 @@ static enum kh_err from_folder(struct kh_arena *a, const char *folder, const cha
 	return err;
 }
 
+static const char *const all_packs[] = {"sysmon", "windows", "windows-security", "forwarders", "linux",
+										"web",    "zeek",    "suricata",         NULL};
+
+static enum kh_err unknown_pack(const char *name, struct kh_diag *diag)
+{
+	const char *near = kh_nearest(name, all_packs);
+	if (near == NULL) return kh_say(diag, KH_EFORMAT, M_SIGMA_UNKNOWN_PACK, name, NULL);
+	return kh_say(diag, KH_EFORMAT, M_SIGMA_UNKNOWN_PACK_NEAR, name, near, NULL);
+}
+
 static enum kh_err one_pack(struct kh_arena *a, const char *folder, const char *name,
 							struct mapping_pack *out, struct kh_diag *diag)
 {
@@ -228,18 +239,16 @@ static enum kh_err one_pack(struct kh_arena *a, const char *folder, const char *
 	KH_TRY(from_folder(a, folder, name, out, &found, diag));
 	if (found) return KH_OK;
 	const struct kh_embed *e = embedded(name);
-	if (e == NULL) return kh_say(diag, KH_EFORMAT, M_SIGMA_UNKNOWN_PACK, name, NULL);
+	if (e == NULL) return unknown_pack(name, diag);
 	return mapping_pack_parse(a, name, e->bytes, out, diag);
 }
 
 enum kh_err mapping_load(struct kh_arena *a, const char *const *names, size_t n_names, const char *folder,
 						 struct mapping *out, struct kh_diag *diag)
 {
-	static const char *const all[] = {"sysmon", "windows", "windows-security", "forwarders", "linux",
-									  "web",    "zeek",    "suricata"};
 	if (names == NULL) {
-		names = all;
-		n_names = sizeof all / sizeof *all;
+		names = all_packs;
+		n_names = sizeof all_packs / sizeof *all_packs - 1;
 	}
 	struct mapping_pack *packs = KH_ARRAY(a, struct mapping_pack, n_names + 1);
 	if (packs == NULL) return kh_say(diag, KH_ENOMEM, M_OUT_OF_MEMORY, NULL);

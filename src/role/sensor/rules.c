@@ -76,7 +76,7 @@ static void drop(struct sensor_rules *r)
 	*r = (struct sensor_rules){0};
 }
 
-static struct sigma_placeholders placeholders_of(const struct settings *s, struct kh_arena *a)
+struct sigma_placeholders sensor_placeholders(const struct settings *s, struct kh_arena *a)
 {
 	const struct config_map *m = &s->placeholders;
 	struct sigma_placeholder *at = KH_ARRAY(a, struct sigma_placeholder, m->n + 1);
@@ -144,7 +144,7 @@ static enum kh_err build(struct sensor_rules *r, const struct settings *s, const
 {
 	r->arena = kh_arena_new(64 * 1024, MAX_MAPPING);
 	if (r->arena == NULL) return kh_say(diag, KH_ENOMEM, M_OUT_OF_MEMORY, NULL);
-	struct sigma_placeholders placeholders = placeholders_of(s, r->arena);
+	struct sigma_placeholders placeholders = sensor_placeholders(s, r->arena);
 	r->rules = sigma_rules_new(&placeholders);
 	if (r->rules == NULL) return kh_say(diag, KH_ENOMEM, M_OUT_OF_MEMORY, NULL);
 	const struct config_list *names = &s->rules.mapping;

@@ -22,6 +22,8 @@ struct sensor_rules {
 KH_MUST_USE enum kh_err sensor_rules_load(struct sensor_rules *r, const struct settings *s,
 										  const json_t *state, struct kh_diag *diag);
 json_t *sensor_rules_hits(const struct sensor_rules *r); /* {rule id: hits}, those above zero */
+/* The site's placeholders as the engine takes them; in the arena, texts borrowed from the settings. */
+struct sigma_placeholders sensor_placeholders(const struct settings *s, struct kh_arena *a);
 /* Parts of a hit as the desk wants them. */
 const char *sigma_hit_rule_id(const struct sigma_hit *hit, char out[128]);
 json_t *sigma_hit_rule_json(const struct sigma_hit *hit);
