@@ -204,7 +204,8 @@ static enum kh_err add_entry(struct sigma_rules *r, const char *path, unsigned d
 	struct kh_diag why = {0};
 	enum kh_err err = add_path(r, path, depth, &why);
 	const char *name = err == KH_ESYS ? kept_text(r, path) : NULL;
-	if (name != NULL) return reject(r, name, 0, why.text);
+	r->n_files += name != NULL;
+	if (name != NULL) return reject(r, name, 1, why.text);
 	if (err != KH_OK && diag != NULL) *diag = why;
 	return err;
 }

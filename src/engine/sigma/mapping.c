@@ -228,8 +228,11 @@ static const char *const all_packs[] = {"sysmon", "windows", "windows-security",
 static enum kh_err unknown_pack(const char *name, struct kh_diag *diag)
 {
 	const char *near = kh_nearest(name, all_packs);
-	if (near == NULL) return kh_say(diag, KH_EFORMAT, M_SIGMA_UNKNOWN_PACK, name, NULL);
-	return kh_say(diag, KH_EFORMAT, M_SIGMA_UNKNOWN_PACK_NEAR, name, near, NULL);
+	if (near != NULL) return kh_say(diag, KH_EFORMAT, M_SIGMA_UNKNOWN_PACK_NEAR, name, near, NULL);
+	char all[256] = "";
+	for (size_t i = 0, n = 0; all_packs[i] != NULL && n < sizeof all; i++)
+		n += (size_t)snprintf(all + n, sizeof all - n, " %s", all_packs[i]);
+	return kh_say(diag, KH_EFORMAT, M_SIGMA_UNKNOWN_PACK, name, all, NULL);
 }
 
 static enum kh_err one_pack(struct kh_arena *a, const char *folder, const char *name,
