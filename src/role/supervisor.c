@@ -21,7 +21,7 @@
 #include "role/secrets.h"
 #include "role/trim.h"
 
-enum { MAX_WORKERS = 2, PING_MS = 2000, LOOK_MS = 500 };
+enum { MAX_WORKERS = 2, PING_MS = 2000, LOOK_MS = 500, TICK_MS = 100 };
 #define START_TIMEOUT (120 * KH_SECOND) /* a cold sensor compiles thousands of rules */
 #define ALIVE_TIMEOUT (60 * KH_SECOND)
 #define STOP_TIMEOUT  (10 * KH_SECOND)
@@ -62,7 +62,7 @@ struct supervisor {
 	bool stopping, said_ready, rolling;
 	int64_t started;
 	enum role rolling_role;
-	int64_t stop_since, pinged, watchdog_said;
+	int64_t stop_since, pinged, looked, watchdog_said;
 	int exit_code;
 };
 
@@ -436,7 +436,10 @@ static void on_tick(uv_timer_t *t)
 	}
 	restart_what_is_due(s, now);
 	roll(s);
-	if (s->children[ROLE_SENSOR].control != NULL) follow_look(s->follow, send_file, s);
+	if (s->children[ROLE_SENSOR].control != NULL && now - s->looked >= LOOK_MS * (KH_SECOND / 1000)) {
+		s->looked = now;
+		follow_look(s->follow, send_file, s);
+	}
 	if (now - s->pinged >= PING_MS * (KH_SECOND / 1000)) {
 		s->pinged = now;
 		ping_all(s);
@@ -570,7 +573,7 @@ static void run(struct supervisor *s)
 	watch_signals(s);
 	uv_timer_init(&s->loop, &s->tick);
 	s->tick.data = s;
-	uv_timer_start(&s->tick, on_tick, 0, LOOK_MS / 5);
+	uv_timer_start(&s->tick, on_tick, 0, TICK_MS);
 	uv_run(&s->loop, UV_RUN_DEFAULT);
 }
 

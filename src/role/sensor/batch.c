@@ -12,7 +12,14 @@
 #include "codec/event/utf8.h"
 #include "role/sensor/sensor.h"
 
-enum { FIRST_KEPT = 3, LATEST_KEPT = 2, MAX_SEEN = 10000, MAX_LINE = 16 * 1024, MAX_EVIDENCE = 8 << 20 };
+enum {
+	FIRST_KEPT = 3,
+	LATEST_KEPT = 2,
+	MAX_SEEN = 10000,
+	MAX_IN_HAND = 8192,
+	MAX_LINE = 16 * 1024,
+	MAX_EVIDENCE = 8 << 20
+};
 #define RETRY_AFTER KH_SECOND
 
 struct seen {
@@ -40,7 +47,7 @@ struct batch {
 struct batch *batch_new(struct sensor *s)
 {
 	struct batch *b = calloc(1, sizeof *b);
-	if (b == NULL || (b->by_key = kh_map_new(MAX_SEEN)) == NULL) abort();
+	if (b == NULL || (b->by_key = kh_map_new(MAX_SEEN + MAX_IN_HAND)) == NULL) abort();
 	b->sensor = s;
 	kh_uuid7(b->boot, kh_now_ns());
 	return b;
@@ -107,11 +114,22 @@ static void keep_evidence(struct batch *b, struct seen *s, const struct sigma_hi
 	b->evidence_bytes += line.n < MAX_LINE ? line.n : MAX_LINE;
 }
 
+static void pause_or_go_on(struct batch *b, bool pause)
+{
+	struct sensor *s = b->sensor;
+	if (s->paused == pause) return;
+	s->paused = pause;
+	tcp_pause(s->tcp, pause);
+	udp_pause(s->udp, pause);
+	kh_log(KH_LOG_NOTICE, "event=intake state=%s", pause ? "paused" : "running");
+}
+
 void batch_hit(struct batch *b, const struct sensor_input *in, const struct sigma_hit *hit,
 			   struct kh_slice line, const char *host, const char *address, int64_t time_ns)
 {
 	struct seen *s = seen_of(b, in, hit, host, address);
-	if (s == NULL) { /* reading stops at MAX_SEEN; only what was in hand then comes here */
+	if (batch_full(b)) pause_or_go_on(b, true); /* nobody reads on; what is in hand still finds its place */
+	if (s == NULL) {
 		kh_log(KH_LOG_WARNING, "event=finding_dropped reason=too_many");
 		return;
 	}
@@ -207,16 +225,6 @@ static void send_batch(struct batch *b)
 	b->sent_ns = kh_mono_ns();
 	b->refused_for_now = false;
 	channel_send(b->sensor->p->peers[ROLE_DESK], FRAME_BATCH, json_incref(b->under_way), -1);
-}
-
-static void pause_or_go_on(struct batch *b, bool pause)
-{
-	struct sensor *s = b->sensor;
-	if (s->paused == pause) return;
-	s->paused = pause;
-	tcp_pause(s->tcp, pause);
-	udp_pause(s->udp, pause);
-	kh_log(KH_LOG_NOTICE, "event=intake state=%s", pause ? "paused" : "running");
 }
 
 void batch_tick(struct batch *b)
