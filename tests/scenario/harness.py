@@ -198,6 +198,8 @@ class Desk:
         while True:
             page = self.cli(*words, "--limit", "200", *cursor, "--json", ok=True).json()
             rows += page["items"]
+            if cursor and page["next"] == cursor[1]:
+                raise Failure(f"{' '.join(words)}: the next page is the same page")
             if not page.get("next"):
                 return rows
             cursor = ("--cursor", page["next"])
