@@ -7,7 +7,6 @@
 #include "engine/sigma/sigma.h"
 #include "fuzz.h"
 
-
 static struct sigma_engine *engine_of(const struct sigma_rules *rules, const struct mapping *mapping)
 {
 	struct sigma_engine *e = NULL;
