@@ -57,6 +57,8 @@ struct cli {
 	const char *config; /* --config, or NULL */
 };
 
+/* Options and operands from argv[from] on; EX_OK, or an exit code after saying what is wrong. */
+int cli_take(struct cli *c, int argc, char **argv, int from);
 extern const struct cli_command cli_commands[]; /* ended by a row without a noun */
 
 const char *cli_value(const struct cli *c, const char *option); /* NULL: not given */

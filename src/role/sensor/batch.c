@@ -71,7 +71,7 @@ static struct seen *seen_of(struct batch *b, const struct sensor_input *in, cons
 	struct kh_buf key = KH_BUF(4096);
 	char id[128];
 	void **value = NULL;
-	kh_buf_printf(&key, "%s%c%s%c%s%c%s", sigma_hit_rule_id(hit, id), 0x1f, host, 0x1f, address, 0x1f,
+	kh_buf_printf(&key, "%s%c%s%c%s%c%s", sensor_hit_rule_id(hit, id), 0x1f, host, 0x1f, address, 0x1f,
 				  in->name);
 	enum kh_err err = key.err == KH_OK ? kh_map_put(b->by_key, kh_buf_slice(&key), &value) : key.err;
 	kh_buf_free(&key);
@@ -80,7 +80,7 @@ static struct seen *seen_of(struct batch *b, const struct sensor_input *in, cons
 	struct seen *s = calloc(1, sizeof *s);
 	if (s == NULL || (s->host = strdup(host)) == NULL || (s->address = strdup(address)) == NULL) abort();
 	s->input = in->name;
-	s->rule = sigma_hit_rule_json(hit);
+	s->rule = sensor_hit_rule_json(hit);
 	s->first = json_array();
 	s->latest = json_array();
 	s->next = b->seen;
@@ -103,7 +103,7 @@ static void keep_evidence(struct batch *b, struct seen *s, const struct sigma_hi
 	bool first = json_array_size(s->first) < FIRST_KEPT;
 	if (b->evidence_bytes >= MAX_EVIDENCE && !first) return;
 	json_t *e = json_pack("{s:I, s:o, s:o}", "time_ns", (json_int_t)time_ns, "line", line_text(line),
-						  "matched", sigma_hit_matched_json(hit));
+						  "matched", sensor_hit_matched_json(hit));
 	if (e == NULL) return;
 	if (first) {
 		json_array_append_new(s->first, e);

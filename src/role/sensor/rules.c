@@ -20,13 +20,13 @@ static void rule_id(const struct sigma_rule *r, char out[128])
 	snprintf(out, 128, "%.*s", (int)id.n, (const char *)id.p);
 }
 
-const char *sigma_hit_rule_id(const struct sigma_hit *hit, char out[128])
+const char *sensor_hit_rule_id(const struct sigma_hit *hit, char out[128])
 {
 	rule_id(hit->rule, out);
 	return out;
 }
 
-json_t *sigma_hit_rule_json(const struct sigma_hit *hit)
+json_t *sensor_hit_rule_json(const struct sigma_hit *hit)
 {
 	const struct sigma_rule *r = hit->rule;
 	char id[128];
@@ -42,7 +42,7 @@ json_t *sigma_hit_rule_json(const struct sigma_hit *hit)
 	return j;
 }
 
-json_t *sigma_hit_matched_json(const struct sigma_hit *hit)
+json_t *sensor_hit_matched_json(const struct sigma_hit *hit)
 {
 	json_t *all = json_array();
 	for (size_t i = 0; i < hit->n_pairs; i++)

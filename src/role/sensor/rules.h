@@ -25,7 +25,7 @@ json_t *sensor_rules_hits(const struct sensor_rules *r); /* {rule id: hits}, tho
 /* The site's placeholders as the engine takes them; in the arena, texts borrowed from the settings. */
 struct sigma_placeholders sensor_placeholders(const struct settings *s, struct kh_arena *a);
 /* Parts of a hit as the desk wants them. */
-const char *sigma_hit_rule_id(const struct sigma_hit *hit, char out[128]);
-json_t *sigma_hit_rule_json(const struct sigma_hit *hit);
-json_t *sigma_hit_matched_json(const struct sigma_hit *hit);
+const char *sensor_hit_rule_id(const struct sigma_hit *hit, char out[128]);
+json_t *sensor_hit_rule_json(const struct sigma_hit *hit);
+json_t *sensor_hit_matched_json(const struct sigma_hit *hit);
 #endif
