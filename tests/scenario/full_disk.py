@@ -52,13 +52,14 @@ def main(stage):
         time.sleep(2)
         check(desk.input("auth")["lines"] == before, f"{written - before} lines wait in the file")
         # to the last byte: not even a page of the store's log can be written any more
-        with open(ballast, "ab") as f:
-            try:
-                while True:
-                    f.write(b"\0" * 4096)
-                    f.flush()
-            except OSError as e:
-                say(f"filled to the last byte: {e.strerror}")
+        fd = os.open(ballast, os.O_WRONLY | os.O_APPEND)
+        try:
+            while os.write(fd, b"\0" * 4096):
+                pass
+        except OSError as e:
+            say(f"filled to the last byte: {e.strerror}")
+        finally:
+            os.close(fd)
         write(500)
         time.sleep(2)
         check(desk.status()["intake"]["state"] == "stopped", "status still answers on a disk without a free byte")
