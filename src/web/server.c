@@ -320,6 +320,8 @@ static bool add_security(const struct web_server *s, const struct web_answer *a,
 			ok = ok && MHD_add_response_header(r, always[i].name, always[i].value) == MHD_YES;
 	if (s->tls)
 		ok = ok && MHD_add_response_header(r, "Strict-Transport-Security", "max-age=31536000") == MHD_YES;
+	if (a->status == 401 && !given(a, "WWW-Authenticate")) /* RFC 9110, 15.5.2: a 401 must say how */
+		ok = ok && MHD_add_response_header(r, "WWW-Authenticate", "Bearer realm=\"khien\"") == MHD_YES;
 	if (s->stopping) ok = ok && MHD_add_response_header(r, "Connection", "close") == MHD_YES;
 	return ok;
 }
