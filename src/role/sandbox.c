@@ -23,6 +23,18 @@
 
 #include "base/message.h"
 
+/* gcc says it by a macro, clang by a feature */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define KH_ASAN 1
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define KH_ASAN 1
+#endif
+#ifndef KH_ASAN
+#define KH_ASAN 0
+#endif
+
 /* ---- the table ---- */
 
 enum { READ_ONLY = 1, READ_WRITE = 2 };
@@ -128,7 +140,7 @@ static bool limit(int resource, rlim_t most)
 static bool set_limits(const struct sandbox_row *row)
 {
 	bool ok = limit(RLIMIT_NOFILE, row->files) && limit(RLIMIT_CORE, 0);
-#if !defined(__SANITIZE_ADDRESS__) /* AddressSanitizer reserves terabytes of address space */
+#if !KH_ASAN /* AddressSanitizer reserves terabytes of address space */
 	if (row->memory > 0) ok = ok && limit(RLIMIT_AS, row->memory);
 #endif
 	if (row->cpu_s > 0) ok = ok && limit(RLIMIT_CPU, row->cpu_s);
