@@ -211,6 +211,7 @@ enum kh_err config_defaults(const struct config_row *rows, struct kh_arena *aren
 static const char *scalar(struct reader *r, struct fy_node *node)
 {
 	size_t n = 0;
+	if (node == NULL || fy_node_is_alias(node)) return NULL; /* its text would be the anchor's name */
 	const char *text = fy_node_get_scalar(node, &n);
 	if (text == NULL || memchr(text, '\0', n) != NULL) return NULL;
 	return keep(r->arena, (struct kh_slice){(const uint8_t *)text, n});
@@ -405,12 +406,27 @@ static enum kh_err not_yaml(struct fy_diag *fyd, const char *name, struct kh_dia
 				  KH_DEC(e != NULL ? e->column : 0), inner.text, NULL);
 }
 
+/* libfyaml does not end on some text that is not UTF-8. */
+static enum kh_err check_text(struct kh_slice yaml, const char *name, struct kh_diag *diag)
+{
+	struct kh_slice line, rest = yaml;
+	unsigned n = 0;
+	if (yaml.n == 0 || (kh_utf8_ok(yaml) && memchr(yaml.p, '\0', yaml.n) == NULL)) return KH_OK;
+	for (bool more = true; more; n++) {
+		more = kh_slice_cut(&rest, '\n', &line);
+		if (!more) line = rest;
+		if (!kh_utf8_ok(line) || (line.n > 0 && memchr(line.p, '\0', line.n) != NULL)) break;
+	}
+	return kh_say(diag, KH_EFORMAT, M_CONFIG_AT, name, KH_DEC(n + 1), "1", kh_msg(M_CONFIG_NOT_TEXT), NULL);
+}
+
 enum kh_err config_read(const struct config_row *rows, struct kh_slice yaml, const char *name,
 						struct kh_arena *arena, void *out, struct kh_diag *diag)
 {
 	struct kh_diag local;
 	struct reader r = {.file = name, .arena = arena, .diag = diag != NULL ? diag : &local};
 	KH_TRY(config_defaults(rows, arena, out, r.diag));
+	KH_TRY(check_text(yaml, name, r.diag));
 	if (kh_slice_trim(yaml).n == 0) return KH_OK;
 	struct fy_diag_cfg dcfg;
 	fy_diag_cfg_default(&dcfg);

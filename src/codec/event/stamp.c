@@ -124,5 +124,6 @@ enum kh_err stamp_parse(struct kh_slice text, int64_t now_ns, int32_t offset_s, 
 {
 	struct kh_slice trimmed = kh_slice_trim(text);
 	struct kh_cur c = kh_cur_of(trimmed);
-	return n_digits(&c) > 0 ? access_log(&c, offset_s, out) : bsd(&c, now_ns, offset_s, out);
+	enum kh_err err = n_digits(&c) > 0 ? access_log(&c, offset_s, out) : bsd(&c, now_ns, offset_s, out);
+	return err == KH_OK ? KH_OK : KH_EFORMAT; /* a year that nanoseconds do not reach is no time of a log */
 }

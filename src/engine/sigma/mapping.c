@@ -32,7 +32,9 @@ static enum kh_err no_memory(struct loader *l)
 static enum kh_err keep(struct loader *l, struct fy_node *node, struct kh_slice *out)
 {
 	size_t n = 0;
-	const char *text = node != NULL && fy_node_is_scalar(node) ? fy_node_get_scalar(node, &n) : NULL;
+	const char *text = node != NULL && fy_node_is_scalar(node) && !fy_node_is_alias(node)
+						   ? fy_node_get_scalar(node, &n)
+						   : NULL;
 	if (text == NULL) return fail(l, node, M_SIGMA_PACK_SHAPE, "text");
 	char *copy = KH_ARRAY(l->arena, char, n + 1);
 	if (copy == NULL) return no_memory(l);
