@@ -7,7 +7,7 @@
 #include "desk/mute.h"
 #include "desk/own.h"
 
-enum { MAX_FINDINGS = 10000 };
+enum { MAX_FINDINGS = 65536 }; /* far above what a sensor gathers before it stops reading */
 
 struct batch {
 	const json_t *json;

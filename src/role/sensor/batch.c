@@ -15,8 +15,8 @@
 enum {
 	FIRST_KEPT = 3,
 	LATEST_KEPT = 2,
-	MAX_SEEN = 10000,
-	MAX_IN_HAND = 8192,
+	MAX_SEEN = 2000,
+	MAX_IN_HAND = 4096,
 	MAX_LINE = 16 * 1024,
 	MAX_EVIDENCE = 8 << 20
 };
@@ -254,5 +254,6 @@ void batch_done(struct batch *b, const json_t *answer)
 			   json_text(answer, "detail", ""));
 	json_decref(b->under_way);
 	b->under_way = NULL;
+	if (batch_full(b)) batch_tick(b); /* work is waiting: no need to wait for the tick */
 	pause_or_go_on(b, batch_full(b));
 }
