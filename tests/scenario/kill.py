@@ -187,7 +187,7 @@ def lines_are_exact(desk, writer):
 def mails_are_exact(desk, sink, acknowledged):
     def rests():
         return not any(m["state"] in ("queued", "sending", "committing") for m in desk.items("outbox", "list"))
-    check(wait_for(rests, 60, 0.5), "the outbox comes to rest", [m for m in desk.items("outbox", "list") if m["state"] not in ("sent", "uncertain")][:3])
+    check(wait_for(rests, 110, 0.5), "the outbox comes to rest", [m for m in desk.items("outbox", "list") if m["state"] not in ("sent", "uncertain")][:3])
     outbox = {m["id"]: m for m in desk.items("outbox", "list")}
     ids = [m["Message-ID"].strip("<>").split("@")[0] for m in sink.mails()]
     states = collections.Counter(m["state"] for m in outbox.values())
@@ -203,7 +203,7 @@ def mails_are_exact(desk, sink, acknowledged):
 
 def main(stage):
     draw, kills = harness.seeded(), int(os.environ.get("KHIEN_KILLS", 50))
-    sink = stage.sink("--delay-ms", "100")  # so that some kills fall between the end of a mail and its reply
+    sink = stage.sink("--delay-ms", "50", "--late-ms", "50")  # some kills fall between a mail's end and its reply: kept or not
     folder = os.path.join(stage.folder, "logs")
     os.makedirs(folder)
     rules(os.path.join(stage.folder, "rules"))
