@@ -49,7 +49,7 @@ struct supervisor {
 	uv_loop_t loop;
 	struct settings *settings;
 	const char *config_path;
-	char exe[4096], store[4096];
+	char exe[4096], state[4096], store[4096];
 	struct kh_buf yaml;
 	struct sandbox_identity identity;
 	struct secrets secrets;
@@ -471,30 +471,45 @@ static void yaml_of(struct supervisor *s)
 	config_write(settings_rows, s->settings, false, &s->yaml);
 }
 
+/* All or nothing: what is running stays when any part of the new cannot be had. The state folder is locked
+ * and in use, so it stays whatever the file says now. */
+static enum kh_err reload(struct supervisor *s, struct kh_diag *diag)
+{
+	struct settings *fresh = NULL;
+	struct secrets secrets = {0};
+	KH_TRY(settings_load(s->config_path, &fresh, diag));
+	fresh->state = s->state;
+	struct follow *follow = follow_new(fresh);
+	enum kh_err err =
+		follow != NULL ? secrets_load(fresh, &secrets, diag) : kh_say(diag, KH_ENOMEM, M_OUT_OF_MEMORY, NULL);
+	if (err != KH_OK) {
+		follow_free(follow);
+		settings_free(fresh);
+		return err;
+	}
+	follow_free(s->follow);
+	settings_free(s->settings);
+	secrets_free(&s->secrets);
+	s->follow = follow;
+	s->settings = fresh;
+	s->secrets = secrets;
+	yaml_of(s);
+	return KH_OK;
+}
+
 static void on_reload_signal(uv_signal_t *h, int number)
 {
 	(void)number;
 	struct supervisor *s = h->data;
-	struct settings *fresh = NULL;
 	struct kh_diag diag;
-	if (s->stopping || s->config_path == NULL) return;
-	if (settings_load(s->config_path, &fresh, &diag) != KH_OK) {
+	if (s->stopping) return;
+	if (reload(s, &diag) != KH_OK) {
 		kh_log(KH_LOG_ERROR, "event=reload_refused reason=\"%s\"", diag.text);
 		return;
 	}
-	struct follow *follow = follow_new(fresh);
-	if (follow == NULL) {
-		settings_free(fresh);
-		return;
-	}
-	follow_free(s->follow);
-	settings_free(s->settings);
-	s->follow = follow;
-	s->settings = fresh;
-	yaml_of(s);
 	s->rolling = true;
 	s->rolling_role = ROLE_WEB;
-	kh_log(KH_LOG_NOTICE, "event=reload path=%s", s->config_path);
+	kh_log(KH_LOG_NOTICE, "event=reload path=%s", s->config_path != NULL ? s->config_path : "-");
 }
 
 /* ---- getting ready ---- */
@@ -583,6 +598,7 @@ int supervisor_run(struct settings *settings, const char *config_path)
 	struct kh_diag diag = {0};
 	if (s == NULL) return EX_OSERR;
 	s->settings = settings;
+	snprintf(s->state, sizeof s->state, "%s", settings->state);
 	s->config_path = config_path;
 	s->lock_fd = -1;
 	s->started = kh_mono_ns();
