@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * main.c - finds the command's row and runs it. */
+#include <errno.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -52,9 +53,8 @@ static bool wants_help(int argc, char **argv)
 	return argc < 2 || strcmp(argv[1], "help") == 0;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
-	kh_lang_set(kh_lang_from_environment());
 	if (argc >= 2 && strcmp(argv[1], "--version") == 0) argv[1] = (char[]){"version"};
 	if (wants_help(argc, argv)) {
 		const char *noun = argc > 1 && strcmp(argv[1], "help") != 0 ? argv[1] : argc > 2 ? argv[2] : NULL;
@@ -70,4 +70,20 @@ int main(int argc, char **argv)
 	int code = cli_take(&c, argc, argv, from);
 	if (code != EX_OK) return code;
 	return k->run != NULL ? k->run(&c) : cli_run_call(&c);
+}
+
+/* A full disk or a closed pipe shows only when the last bytes go out. */
+static bool all_written(void)
+{
+	bool ok = !ferror(stdout);
+	if (fflush(stdout) == 0 && ok) return true;
+	kh_print(stderr, M_FILE_WRITE, "stdout", strerror(errno), NULL);
+	return false;
+}
+
+int main(int argc, char **argv)
+{
+	kh_lang_set(kh_lang_from_environment());
+	int code = run(argc, argv);
+	return all_written() || code != EX_OK ? code : EX_IOERR;
 }
