@@ -27,22 +27,29 @@ static void *field(const struct target *t)
 	return (char *)t->base + t->row->offset;
 }
 
+/* The first scalar at or under a node: mappings and sequences have no place of their own. */
+static const struct fy_mark *place_of(struct fy_node *node)
+{
+	for (int depth = 0; node != NULL && depth < 16; depth++) {
+		void *iter = NULL;
+		if (fy_node_is_scalar(node)) {
+			struct fy_token *token = fy_node_get_scalar_token(node);
+			return token != NULL ? fy_token_start_mark(token) : NULL;
+		}
+		if (fy_node_is_mapping(node)) {
+			struct fy_node_pair *pair = fy_node_mapping_iterate(node, &iter);
+			node = pair != NULL ? fy_node_pair_key(pair) : NULL;
+		} else {
+			node = fy_node_sequence_iterate(node, &iter);
+		}
+	}
+	return NULL;
+}
+
 static enum kh_err at(struct reader *r, struct fy_node *node, enum kh_err err)
 {
 	struct kh_diag inner = *r->diag;
-	struct fy_token *token = fy_node_get_scalar_token(node);
-	const struct fy_mark *m = token != NULL ? fy_token_start_mark(token) : NULL;
-	if (m == NULL) { /* a mapping or a sequence: the place of its first scalar */
-		void *iter = NULL;
-		if (fy_node_is_mapping(node)) {
-			struct fy_node_pair *pair = fy_node_mapping_iterate(node, &iter);
-			if (pair != NULL) token = fy_node_get_scalar_token(fy_node_pair_key(pair));
-		} else if (fy_node_is_sequence(node)) {
-			struct fy_node *first = fy_node_sequence_iterate(node, &iter);
-			if (first != NULL) token = fy_node_get_scalar_token(first);
-		}
-		m = token != NULL ? fy_token_start_mark(token) : NULL;
-	}
+	const struct fy_mark *m = place_of(node);
 	int line = m != NULL ? m->line + 1 : 0, column = m != NULL ? m->column + 1 : 0;
 	return kh_say(r->diag, err, M_CONFIG_AT, r->file, KH_DEC(line), KH_DEC(column), inner.text, NULL);
 }
@@ -252,8 +259,12 @@ static enum kh_err read_map(struct reader *r, const struct target *t, struct fy_
 		kh_say(r->diag, KH_EFORMAT, M_CONFIG_WANT_MAPPING, t->row->key, NULL);
 		return at(r, node, KH_EFORMAT);
 	}
-	struct config_map map = {
-		KH_ARRAY(r->arena, struct config_map_entry, (size_t)fy_node_mapping_item_count(node) + 1), 0};
+	size_t n = (size_t)fy_node_mapping_item_count(node);
+	if (n > (t->row->max > 0 ? t->row->max : MAX_KEYS)) {
+		kh_say(r->diag, KH_ELIMIT, M_CONFIG_TOO_MANY, t->row->key, KH_DEC(t->row->max), NULL);
+		return at(r, node, KH_ELIMIT);
+	}
+	struct config_map map = {KH_ARRAY(r->arena, struct config_map_entry, n + 1), 0};
 	if (map.at == NULL) return no_memory(r->diag);
 	void *iter = NULL;
 	struct fy_node_pair *pair;
@@ -400,10 +411,10 @@ static enum kh_err not_yaml(struct fy_diag *fyd, const char *name, struct kh_dia
 {
 	void *iter = NULL;
 	struct fy_diag_error *e = fy_diag_errors_iterate(fyd, &iter);
+	if (e == NULL) return KH_OK; /* nothing but comments: no document, and no error */
 	struct kh_diag inner = {0};
-	kh_say(&inner, KH_EFORMAT, M_CONFIG_NOT_YAML, e != NULL && e->msg != NULL ? e->msg : "?", NULL);
-	return kh_say(diag, KH_EFORMAT, M_CONFIG_AT, name, KH_DEC(e != NULL ? e->line : 0),
-				  KH_DEC(e != NULL ? e->column : 0), inner.text, NULL);
+	kh_say(&inner, KH_EFORMAT, M_CONFIG_NOT_YAML, e->msg != NULL ? e->msg : "?", NULL);
+	return kh_say(diag, KH_EFORMAT, M_CONFIG_AT, name, KH_DEC(e->line), KH_DEC(e->column), inner.text, NULL);
 }
 
 /* libfyaml does not end on some text that is not UTF-8. */
