@@ -11,7 +11,7 @@
 #include "reach/smtp.h"
 #include "role/process.h"
 
-enum { MAX_MESSAGE = 4 << 20, MAX_HOST = 256, MAX_ID = 64, MAX_TOLD = 256 };
+enum { MAX_MESSAGE = 4 << 20, MAX_HOST = SETTINGS_MAX_HOST, MAX_ID = 64, MAX_TOLD = 256 };
 
 struct errand {
 	struct role_process *p;
@@ -203,27 +203,6 @@ static enum kh_err prepare(struct role_process *p, struct kh_diag *diag)
 	return reach_prepare(diag);
 }
 
-/* "host:port", "host", "[address]:port" */
-static enum kh_err split_server(const char *server, char host[MAX_HOST], uint16_t *port, struct kh_diag *diag)
-{
-	struct kh_slice rest = kh_str(server), h = rest;
-	uint64_t number = 0;
-	bool bracket = rest.n > 0 && rest.p[0] == '[';
-	if (bracket) {
-		rest = kh_slice_from(rest, 1);
-		if (!kh_slice_cut(&rest, ']', &h)) rest.n = 0;
-		if (rest.n > 0 && rest.p[0] == ':') rest = kh_slice_from(rest, 1);
-	} else if (!kh_slice_cut(&rest, ':', &h)) {
-		rest.n = 0;
-	}
-	if (h.n == 0 || h.n >= MAX_HOST || (rest.n > 0 && kh_slice_u64(rest, 65535, &number) != KH_OK))
-		return kh_say(diag, KH_EFORMAT, M_COURIER_BAD_SERVER, server, NULL);
-	memcpy(host, h.p, h.n);
-	host[h.n] = '\0';
-	*port = (uint16_t)number;
-	return KH_OK;
-}
-
 static enum kh_err start(struct role_process *p, struct kh_diag *diag)
 {
 	const struct settings *s = p->settings;
@@ -242,7 +221,7 @@ static enum kh_err start(struct role_process *p, struct kh_diag *diag)
 								 .helo = c->domain,
 								 .timeout_s = (unsigned)(s->mail.timeout / KH_SECOND),
 								 .max_in_flight = (unsigned)s->mail.in_flight};
-	KH_TRY(split_server(s->mail.server, host, &smtp.port, diag));
+	KH_TRY(settings_server(s->mail.server, host, &smtp.port, diag));
 	return smtp_client_new(&p->loop, &smtp, &c->client, diag);
 }
 

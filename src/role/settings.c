@@ -82,6 +82,33 @@ void settings_free(struct settings *s)
 	free(s);
 }
 
+static enum kh_err check_endpoints(const char *const *at, size_t n, struct kh_diag *diag)
+{
+	struct sockaddr_storage ignored;
+	for (size_t i = 0; i < n; i++) KH_TRY(settings_endpoint(at[i], &ignored, diag));
+	return KH_OK;
+}
+
+static enum kh_err check_addresses(const struct settings *s, struct kh_diag *diag)
+{
+	char host[SETTINGS_MAX_HOST];
+	uint16_t port;
+	KH_TRY(check_endpoints(&s->web.listen, 1, diag));
+	KH_TRY(check_endpoints(s->syslog.udp.at, s->syslog.udp.n, diag));
+	KH_TRY(check_endpoints(s->syslog.tcp.at, s->syslog.tcp.n, diag));
+	return s->mail.server != NULL ? settings_server(s->mail.server, host, &port, diag) : KH_OK;
+}
+
+/* The same, with the file before the reason. */
+static enum kh_err check(struct settings *s, const char *name, struct kh_diag *diag)
+{
+	struct kh_diag why = {0};
+	if (stamp_offset(kh_str(s->time_zone), &s->time_zone_s) != KH_OK)
+		return kh_say(diag, KH_EFORMAT, M_SETTINGS_TIME_ZONE, name, s->time_zone, NULL);
+	enum kh_err err = check_addresses(s, &why);
+	return err == KH_OK ? err : kh_say(diag, err, M_SETTINGS_IN_FILE, name, why.text, NULL);
+}
+
 enum kh_err settings_read(struct kh_slice yaml, const char *name, struct settings **out, struct kh_diag *diag)
 {
 	struct settings *s = calloc(1, sizeof *s);
@@ -89,8 +116,7 @@ enum kh_err settings_read(struct kh_slice yaml, const char *name, struct setting
 	s->arena = kh_arena_new(16 * 1024, 16 * MAX_FILE);
 	enum kh_err err =
 		s->arena != NULL ? config_read(settings_rows, yaml, name, s->arena, s, diag) : KH_ENOMEM;
-	if (err == KH_OK && stamp_offset(kh_str(s->time_zone), &s->time_zone_s) != KH_OK)
-		err = kh_say(diag, KH_EFORMAT, M_SETTINGS_TIME_ZONE, name, s->time_zone, NULL);
+	if (err == KH_OK) err = check(s, name, diag);
 	if (err != KH_OK) {
 		settings_free(s);
 		return err;
@@ -152,5 +178,27 @@ enum kh_err settings_endpoint(const char *text, struct sockaddr_storage *out, st
 		memcpy(&v6->sin6_addr, a.b, 16);
 	}
 	*out = s;
+	return KH_OK;
+}
+
+enum kh_err settings_server(const char *text, char host[SETTINGS_MAX_HOST], uint16_t *port,
+							struct kh_diag *diag)
+{
+	struct kh_slice rest = kh_str(text), h = rest;
+	uint64_t number = 0;
+	bool bracket = rest.n > 0 && rest.p[0] == '[', closed = true;
+	if (bracket) {
+		rest = kh_slice_from(rest, 1);
+		closed = kh_slice_cut(&rest, ']', &h) && (rest.n == 0 || rest.p[0] == ':');
+		if (rest.n > 0) rest = kh_slice_from(rest, 1);
+	} else if (!kh_slice_cut(&rest, ':', &h)) {
+		rest.n = 0;
+	}
+	if (!closed || h.n == 0 || h.n >= SETTINGS_MAX_HOST ||
+		(rest.n > 0 && kh_slice_u64(rest, 65535, &number) != KH_OK))
+		return kh_say(diag, KH_EFORMAT, M_SETTINGS_SERVER, text, NULL);
+	memcpy(host, h.p, h.n);
+	host[h.n] = '\0';
+	*port = (uint16_t)number;
 	return KH_OK;
 }

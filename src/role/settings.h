@@ -58,7 +58,8 @@ struct settings {
 extern const struct config_row settings_rows[];
 extern const struct config_row settings_input_rows[];
 
-/* From YAML text; `name` stands for the file in errors. */
+/* From YAML text; `name` stands for the file in errors. Addresses are looked at here, so that a slip is an
+ * answer to `config check` and to a reload, and not a role that cannot start. */
 KH_MUST_USE enum kh_err settings_read(struct kh_slice yaml, const char *name, struct settings **out,
 									  struct kh_diag *diag);
 /* From a file; a NULL path is all defaults. */
@@ -69,6 +70,11 @@ void settings_free(struct settings *s); /* NULL is allowed */
 struct sockaddr_storage;
 KH_MUST_USE enum kh_err settings_endpoint(const char *text, struct sockaddr_storage *out,
 										  struct kh_diag *diag);
+/* "relay.example.vn:25", "relay.example.vn", "[2001:db8::1]:587" -> name and port; port 0: none was given.
+ * KH_EFORMAT. */
+enum { SETTINGS_MAX_HOST = 256 };
+KH_MUST_USE enum kh_err settings_server(const char *text, char host[SETTINGS_MAX_HOST], uint16_t *port,
+										struct kh_diag *diag);
 /* The whole of a regular file, at most `max` bytes, to be freed. */
 KH_MUST_USE enum kh_err settings_file(const char *path, size_t max, struct kh_buf *out, struct kh_diag *diag);
 #endif

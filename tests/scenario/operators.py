@@ -165,6 +165,8 @@ def configuration(desk):
     attempt("language: vi\nsyslog:\n  tpc: ['127.0.0.1:514']\n", ":3:", "tpc", "tcp")
     attempt("web:\n  max_connections: 1000000\n", ":2:", "max_connections")
     attempt("findings: {window: soon}\n", ":1:", "window")
+    attempt("web: {listen: 'localhost'}\n", "localhost")
+    attempt("mail: {server: '[2001:db8::1'}\n", "2001:db8::1", "host:port")
     check(desk.cli("config", "check", "--config", desk.config).code == 0, "the good one passes")
     printed = desk.cli("config", "print", "--config", desk.config, ok=True).out
     with open(path, "w", encoding="utf-8") as f:

@@ -105,7 +105,8 @@ def reload_certificate(desk):
 def refused_reload(desk):
     key = os.path.join(desk.state, "tls/key.pem")
     for path, bad, why in ((desk.config, "language: en\nlangauge: en\n", "an unknown key"), (desk.config, "web: {listen: [", "no YAML"),
-                           (desk.config, "web: {tls: perhaps}\n", "a bad value"), (key, "no key\n", "a key that does not fit")):
+                           (desk.config, "web: {tls: perhaps}\n", "a bad value"),
+                           (desk.config, "mail: {server: '127.0.0.1:smtp'}\n", "no mail server"), (key, "no key\n", "a key that does not fit")):
         before, at = children(desk), os.path.getsize(desk.log)
         with open(path, encoding="utf-8") as f:
             good = f.read()
