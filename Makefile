@@ -28,9 +28,7 @@ fuzz:
 	    build-fuzz/found/$$n tests/fuzz/corpus/$$n; done
 
 bench: all
-	$(B)/bench/bench_json 2 share/sample/logs/*
-	d=$$(mktemp -d) && $(B)/bench/bench_store $$d; rm -rf $$d
-	$(B)/src/cli/khien sigma match --rules share/rules --stats --counts share/sample/logs/* >$(B)/bench-counts.tsv
+	bench/all.sh $(B)
 
 clean:
 	rm -rf build build-clang build-fuzz

@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -440,14 +441,16 @@ static enum kh_err match_file(struct run *r, const char *path, struct kh_diag *d
 static void say_stats(const struct run *r, int64_t ns)
 {
 	struct sigma_stats s = sigma_engine_stats(r->engine);
+	struct rusage used = {0};
+	(void)getrusage(RUSAGE_SELF, &used);
 	fprintf(
 		stderr,
 		"rules=%zu filters=%zu slots=%zu atoms=%zu indexed=%zu plain=%zu databases=%zu database_bytes=%zu "
 		"always=%zu build_ms=%" PRId64 " events=%" PRIu64 " bad=%" PRIu64 " hits=%" PRIu64
-		" match_ms=%" PRId64 " events_per_s=%.0f\n",
+		" match_ms=%" PRId64 " events_per_s=%.0f peak_kib=%ld\n",
 		s.rules, s.filters, s.slots, s.atoms, s.indexed, s.slow, s.databases, s.database_bytes, s.always,
 		s.build_ns / 1000000, r->n_events, r->n_bad, r->n_hits, ns / 1000000,
-		ns > 0 ? (double)r->n_events * 1e9 / (double)ns : 0.0);
+		ns > 0 ? (double)r->n_events * 1e9 / (double)ns : 0.0, used.ru_maxrss);
 }
 
 static int match(struct run *r, int n, char **files)
