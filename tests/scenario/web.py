@@ -109,9 +109,13 @@ def tokens_end(desk, web, read):
     check(web.status_of("/api/v1/status", short["token"]) == 401, "and 401 after it")
 
 
+def living(desk, role):
+    """Its process; the desk hears of it from the supervisor some moments after its own start."""
+    return wait_for(lambda: (lambda p: p if p > 0 and alive(p) else None)(desk.pid(role)), 10) or desk.stage.fail(f"no {role}")
+
+
 def desk_dies(desk, web, act):
-    roles = desk.roles()
-    pid = roles["desk"]["pid"]
+    pid, web_pid = living(desk, "desk"), living(desk, "web")
     os.kill(pid, signal.SIGKILL)
     seen, end = set(), time.monotonic() + 10
     while time.monotonic() < end:
@@ -122,12 +126,12 @@ def desk_dies(desk, web, act):
             break
     check(seen <= {200, 503}, "the desk is killed: 503 or 200, never anything else", seen)
     check(web.status_of("/api/v1/status", act["token"]) == 200, f"it answers again by itself (seen: {sorted(seen)})")
-    check(alive(roles["web"]["pid"]) and desk.pid("web") == roles["web"]["pid"], "and the web role never restarted")
+    check(living(desk, "web") == web_pid, "and the web role never restarted")
 
 
 def desk_stands(desk, web, act):
     """A desk that is stopped in the middle of a request and then dies: the waiting client is told."""
-    pid = desk.pid("desk")
+    pid = living(desk, "desk")
     os.kill(pid, signal.SIGSTOP)
     answers = []
     asking = threading.Thread(target=lambda: answers.append(web.status_of("/api/v1/status", act["token"])))
