@@ -187,7 +187,6 @@ static void desk_gone(struct role_process *p, enum role peer)
 
 static void desk_came(struct role_process *p, enum role peer, const json_t *payload)
 {
-	(void)peer;
 	(void)payload;
 	struct courier *c = p->state;
 	size_t n = c->n_told < MAX_TOLD ? c->n_told : MAX_TOLD;
@@ -195,6 +194,7 @@ static void desk_came(struct role_process *p, enum role peer, const json_t *payl
 		const struct told *t = &c->told[(c->n_told - n + i) % MAX_TOLD];
 		if (t->id[0] != '\0') send_told(p, t);
 	}
+	channel_send(p->peers[peer], FRAME_COURIER_HELLO, json_object(), -1);
 }
 
 static enum kh_err prepare(struct role_process *p, struct kh_diag *diag)

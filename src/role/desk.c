@@ -34,7 +34,8 @@ struct desk_role {
 	struct job *jobs, **last_job;
 	size_t n_jobs;
 	bool job_started;
-	size_t n_mails; /* handed to the courier and not yet told */
+	size_t n_mails;       /* handed to the courier and not yet told */
+	bool courier_is_free; /* it told what became of the mails before */
 	json_t *sensor_state;
 	char trouble[400]; /* the last error of the store, so that it is logged once */
 };
@@ -127,7 +128,7 @@ static void hand_out_mails(struct role_process *p)
 	struct desk_role *d = of(p);
 	struct kh_diag diag;
 	size_t most = p->settings->mail.in_flight < MAX_MAILS ? (size_t)p->settings->mail.in_flight : MAX_MAILS;
-	while (p->peers[ROLE_COURIER] != NULL && !p->stopping && d->n_mails < most) {
+	while (d->courier_is_free && !p->stopping && d->n_mails < most) {
 		json_t *errand = NULL;
 		int64_t now = kh_now_ns();
 		if (!held(d, outbox_next(d->desk, now, &errand, &diag), &diag) || errand == NULL) return;
@@ -139,6 +140,17 @@ static void hand_out_mails(struct role_process *p)
 			return; /* recovered when it comes back */
 		d->n_mails++;
 	}
+}
+
+/* Only now: a word about an earlier try of a mail must not fall upon the try that begins. */
+static void on_courier_hello(void *ctx, struct channel *c, json_t *payload, int fd)
+{
+	(void)c;
+	(void)payload;
+	(void)fd;
+	struct role_process *p = ctx;
+	of(p)->courier_is_free = true;
+	hand_out_mails(p);
 }
 
 static void on_committing(void *ctx, struct channel *c, json_t *payload, int fd)
@@ -180,6 +192,7 @@ static void recover_mails(struct role_process *p)
 {
 	struct kh_diag diag;
 	of(p)->n_mails = 0;
+	of(p)->courier_is_free = false;
 	held(of(p), outbox_recover(desk_of(p), kh_now_ns(), &diag), &diag);
 }
 
@@ -325,7 +338,6 @@ static void on_tick(uv_timer_t *t)
 static void peer_came(struct role_process *p, enum role peer, const json_t *payload)
 {
 	(void)payload;
-	if (peer == ROLE_COURIER) hand_out_mails(p);
 	if (peer == ROLE_WORKER) worker_came(p);
 }
 
@@ -388,6 +400,7 @@ static const channel_table from_sensor = {
 	[FRAME_SENSOR_STATE] = on_sensor_state,
 };
 static const channel_table from_courier = {
+	[FRAME_COURIER_HELLO] = on_courier_hello,
 	[FRAME_MAIL_COMMITTING] = on_committing,
 	[FRAME_MAIL_DONE] = on_mail_done,
 };

@@ -131,7 +131,7 @@ class Desk:
         os.chmod(self.folder, 0o755)
         self.state = os.path.join(self.folder, "state")
         self.config = os.path.join(self.folder, "khien.yaml")
-        self.log = os.path.join(self.folder, "log")
+        self.log = os.path.join(stage.folder, f"desk-{len(stage.desks)}.log")  # not in a folder that may be unmounted
         self.env = dict(os.environ, KHIEN_STATE=self.state, KHIEN_LANG="en", **(env or {}))
         self.env.pop("KHIEN_CONFIG", None)
         # builds with sanitizers: the leak check traces its own process, which no sandbox lets it do
