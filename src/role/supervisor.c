@@ -157,6 +157,7 @@ static void link_child(struct supervisor *s, struct child *c)
 
 static const channel_table from_roles;
 static void say_ready(struct supervisor *s);
+static void tell_desk(struct supervisor *s, int64_t now);
 
 static void on_control_closed(void *ctx, struct channel *ch)
 {
@@ -267,6 +268,7 @@ static void on_ready(void *ctx, struct channel *ch, json_t *payload, int fd)
 	struct child *c = ctx;
 	c->state = CHILD_UP;
 	c->heard = kh_mono_ns();
+	tell_desk(c->sup, c->heard); /* a fresh desk knows of nobody */
 	say_ready(c->sup);
 }
 
