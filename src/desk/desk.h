@@ -57,7 +57,9 @@ KH_MUST_USE enum kh_err desk_tick(struct desk *d, int64_t now_ns, struct kh_diag
 
 /* One batch of a sensor in one transaction; the same (boot, seq) again changes nothing and is acknowledged
  * again. *answer is {"seq", "status": "stored"}, or "refused" with "detail" when the batch can never be taken
- * (KH_EFORMAT: the sensor drops it); NULL on KH_ELIMIT and KH_ESYS: the sensor keeps it and tries again. */
+ * (KH_EFORMAT, or KH_ERANGE for what the
+ * database refuses: the sensor drops it); NULL on KH_ELIMIT and KH_ESYS: the sensor keeps it and tries again.
+ */
 KH_MUST_USE enum kh_err intake_apply(struct desk *d, const json_t *batch, int64_t now_ns, json_t **answer,
 									 struct kh_diag *diag);
 

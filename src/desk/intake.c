@@ -123,7 +123,7 @@ enum kh_err intake_apply(struct desk *d, const json_t *batch, int64_t now_ns, js
 		d->intake_stopped[0] = '\0';
 		return reply(answer, batch, "stored", NULL);
 	}
-	if (err == KH_EFORMAT) {
+	if (err == KH_EFORMAT || err == KH_ERANGE) { /* no later try would do better, and all others would wait */
 		d->batches_refused++;
 		if (reply(answer, batch, "refused", own.text) != KH_OK) return KH_ENOMEM;
 		return err;
