@@ -243,6 +243,24 @@ static void check_roles(const struct patient *p, struct check *c)
 	}
 }
 
+/* A desk without rules looks well and sees nothing: the sensor reads them as the roles' user. */
+static void check_rules(const struct patient *p, struct check *c)
+{
+	const json_t *sensor = json_object_get(json_object_get(p->status, "roles"), "sensor");
+	const json_t *rules = json_object_get(json_object_get(sensor, "work"), "rules");
+	if (rules == NULL) {
+		say(c, NOT_CHECKED, M_DOC_DESK_AWAY, "", "");
+		return;
+	}
+	json_int_t loaded = json_integer_value(json_object_get(rules, "loaded"));
+	say(c, loaded > 0 ? WELL : ILL, M_DOC_RULES, KH_DEC(loaded),
+		KH_DEC(json_integer_value(json_object_get(rules, "n_rejected"))));
+	const struct config_list *paths = &p->settings->rules.paths;
+	if (loaded == 0)
+		mend(c, "chmod -R a+rX %s && systemctl reload khien",
+			 paths->n > 0 ? paths->at[0] : "/etc/khien/rules");
+}
+
 static void check_intake(const struct patient *p, struct check *c)
 {
 	const json_t *intake = json_object_get(p->status, "intake");
@@ -272,6 +290,7 @@ static const struct {
 	{M_DOC_LANDLOCK, check_landlock},
 	{M_DOC_MAIL, check_mail},
 	{M_DOC_ROLES, check_roles},
+	{M_DOC_RULES_NAME, check_rules},
 	{M_DOC_INTAKE, check_intake},
 };
 

@@ -137,7 +137,7 @@ class Desk:
         # builds with sanitizers: the leak check traces its own process, which no sandbox lets it do
         self.env["ASAN_OPTIONS"] = "detect_leaks=0:" + os.environ.get("ASAN_OPTIONS", "")
         self.settings = {"language": "en", "state": self.state, "user": "nobody", "log_level": log_level,
-                         "web": {"listen": "127.0.0.1:0"}, "rules": {"paths": [os.path.join(top, "share/rules")]},
+                         "web": {"listen": "127.0.0.1:0"}, "rules": {"paths": [stage.rules]},
                          "store": {"min_free": "1MiB"}}
         self.configure(settings or {})
         self.process = None
@@ -261,6 +261,13 @@ class Stage:
         self.folder = tempfile.mkdtemp(prefix="khien-scenario-")
         os.chmod(self.folder, 0o755)
         self.processes, self.desks = [], []
+        # the sensor reads rules as an unprivileged user, who may not be let into this checkout
+        self.rules = os.path.join(self.folder, "shipped-rules")
+        shutil.copytree(os.path.join(top, "share/rules"), self.rules)
+        for path, _, names in os.walk(self.rules):
+            os.chmod(path, 0o755)
+            for name in names:
+                os.chmod(os.path.join(path, name), 0o644)
 
     def start(self, words, **more):
         p = subprocess.Popen(words, **more)
