@@ -84,16 +84,19 @@ rules: {{paths: ["{readable_rules()}"]}}
 mail: {{server: "127.0.0.1:{smtp_port}", tls: none, from: "khien@anm.tinhmau.example.vn"}}
 store: {{min_free: 1MiB}}
 """)
-    p = subprocess.Popen([khien, "serve", "--config", config], env=env, stderr=subprocess.PIPE, text=True)
+    log = os.path.join(folder, "log")
+    with open(log, "wb") as to:
+        p = subprocess.Popen([khien, "serve", "--config", config], env=env, stderr=to)
     children.append(p)
-    signal.alarm(60)  # SIGALRM ends a demo whose desk does not get ready
-    for line in p.stderr:
-        address = re.search(r"https?://\S+", line)
-        if address:
-            signal.alarm(0)
-            return p, address.group(0)
-        sys.stderr.write(line)
-    sys.exit("the desk did not start")
+
+    def address():
+        with open(log, encoding="utf-8", errors="replace") as f:
+            return re.search(r"https?://\S+", f.read())
+    found_address = wait_for(lambda: address() or p.poll() is not None, 60)
+    if not isinstance(found_address, re.Match):
+        with open(log, encoding="utf-8", errors="replace") as f:
+            sys.exit("the desk did not get ready within 60 s:\n" + f.read())
+    return p, found_address.group(0)
 
 
 def port_of(purpose):
@@ -195,18 +198,11 @@ def main():
     return 0
 
 
-def on_alarm(*_):
-    raise TimeoutError('the desk did not get ready within 60 s')
-
-
-signal.signal(signal.SIGALRM, on_alarm)
 code = 1
 try:
     code = main()
 except KeyboardInterrupt:
     code = 0
-except TimeoutError as e:
-    print(e, file=sys.stderr)
 except subprocess.CalledProcessError as e:
     print("khien", *e.cmd[1:], "->", e.returncode, e.stderr, file=sys.stderr)
 finally:
