@@ -146,7 +146,10 @@ enum kh_err desk_tick(struct desk *d, int64_t now_ns, struct kh_diag *diag)
 
 void desk_set_role_state(struct desk *d, const char *role, json_t *state)
 {
-	(void)json_object_set(d->roles, role, state);
+	if (state != NULL)
+		(void)json_object_set(d->roles, role, state);
+	else
+		(void)json_object_del(d->roles, role);
 }
 
 /* ---- rows as JSON ---- */

@@ -71,6 +71,7 @@ void desk_set_disk(struct desk *d, uint64_t free_bytes, uint64_t least_bytes);
 KH_MUST_USE enum kh_err desk_rules_state(struct desk *d, json_t **out, struct kh_diag *diag);
 /* {"<input>": [{"path", "dev", "ino", "head_len", "head_hash", "offset", "lines"}]} */
 KH_MUST_USE enum kh_err desk_positions(struct desk *d, json_t **out, struct kh_diag *diag);
-/* What the status page says of a role, as given: {"state": "running", "pid": 1, "rss": 2, ...}. */
+/* What the status page says of a role, as given (NULL: it is no more): {"state": "running", "pid": 1, "rss":
+ * 2, ...}. */
 void desk_set_role_state(struct desk *d, const char *role, json_t *state);
 #endif

@@ -316,6 +316,7 @@ static void on_roles(struct role_process *p, const json_t *payload)
 	struct desk_role *d = of(p);
 	size_t i;
 	json_t *row;
+	desk_set_role_state(d->desk, role_names[ROLE_WORKER], NULL); /* workers come and go */
 	json_array_foreach(json_object_get(payload, "roles"), i, row)
 	{
 		const char *name = json_text(row, "name", "");
