@@ -142,7 +142,8 @@ def main():
     for kind in ("organisation", "contact", "system", "asset"):
         run(kind, "import", os.path.join(sample, "province", kind + "s.csv"))
     tcp = port_of("syslog.tcp")
-    idle = wait_for(lambda: sum(m[0] for m in memory().values()), 10)
+    wait_for(lambda: "worker" not in memory(), 10)
+    idle = sum(m[0] for m in memory().values())
     say("Tỉnh mẫu đã nạp. Đang phát lại nhật ký qua syslog TCP ...", "The sample province is in. Playing its logs through syslog over TCP ...")
     start = time.monotonic()
     played = subprocess.run([os.path.join(tools, "play-sample"), sample, str(tcp)], capture_output=True, text=True, check=True).stdout

@@ -190,6 +190,7 @@ static void on_exit_of(uv_process_t *process, int64_t status, int signal_number)
 	if (c->backoff > BACKOFF_MOST) c->backoff = BACKOFF_MOST;
 	c->asked_to_stop = false;
 	uv_close((uv_handle_t *)process, on_process_closed);
+	if (!s->stopping) tell_desk(s, now);
 }
 
 static bool spawn(struct supervisor *s, struct child *c, int control_end)
@@ -364,7 +365,7 @@ static void tell_desk(struct supervisor *s, int64_t now)
 	json_array_append_new(rows, row_of_process("supervisor", getpid(), "up", 0, now - s->started));
 	for (size_t i = 0; i < N_ROLES + MAX_WORKERS; i++) {
 		const struct child *c = &s->children[i];
-		if (i == ROLE_SUPERVISOR || i == ROLE_WORKER || (is_worker(c) && !c->has_process)) continue;
+		if (i == ROLE_SUPERVISOR || i == ROLE_WORKER || (is_worker(c) && c->state == CHILD_DOWN)) continue;
 		json_array_append_new(rows, row_of_process(role_names[c->role], c->has_process ? c->process.pid : 0,
 												   child_states[c->state], c->restarts, now - c->started));
 	}
