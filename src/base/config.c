@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/time.h"
+#include "base/yaml.h"
 
 enum { MAX_KEYS = 4096, MAX_DEPTH = 8, MAX_KEY_TEXT = 128 };
 
@@ -27,29 +28,10 @@ static void *field(const struct target *t)
 	return (char *)t->base + t->row->offset;
 }
 
-/* The first scalar at or under a node: mappings and sequences have no place of their own. */
-static const struct fy_mark *place_of(struct fy_node *node)
-{
-	for (int depth = 0; node != NULL && depth < 16; depth++) {
-		void *iter = NULL;
-		if (fy_node_is_scalar(node)) {
-			struct fy_token *token = fy_node_get_scalar_token(node);
-			return token != NULL ? fy_token_start_mark(token) : NULL;
-		}
-		if (fy_node_is_mapping(node)) {
-			struct fy_node_pair *pair = fy_node_mapping_iterate(node, &iter);
-			node = pair != NULL ? fy_node_pair_key(pair) : NULL;
-		} else {
-			node = fy_node_sequence_iterate(node, &iter);
-		}
-	}
-	return NULL;
-}
-
 static enum kh_err at(struct reader *r, struct fy_node *node, enum kh_err err)
 {
 	struct kh_diag inner = *r->diag;
-	const struct fy_mark *m = place_of(node);
+	const struct fy_mark *m = kh_yaml_place(node);
 	int line = m != NULL ? m->line + 1 : 0, column = m != NULL ? m->column + 1 : 0;
 	return kh_say(r->diag, err, M_CONFIG_AT, r->file, KH_DEC(line), KH_DEC(column), inner.text, NULL);
 }

@@ -8,8 +8,8 @@ static enum kh_err write_one(struct import *im, const json_t *cells, int64_t lin
 	const char *organisation = record_cell(cells, "organisation");
 	KH_TRY(db_exec(
 		im->d->db,
-		"INSERT INTO system (id, organisation_id, code, name, level, owner, operator, monitored_by, "
-		"created_ns,"
+		"INSERT INTO system"
+		" (id, organisation_id, code, name, level, owner, operator, monitored_by, created_ns,"
 		" changed_ns) SELECT $1, organisation.id, $3, $4, $5, $6, $7, $8, $9, $9 FROM organisation"
 		" WHERE organisation.code = $2 ON CONFLICT (code) DO UPDATE SET"
 		" organisation_id = excluded.organisation_id, name = excluded.name, level = excluded.level,"

@@ -4,29 +4,14 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/yaml.h"
 #include "engine/sigma/reader.h"
 
 /* ---- places and copies ---- */
 
-static struct fy_token *any_token(struct fy_node *node)
-{
-	for (int depth = 0; node != NULL && depth < 16; depth++) {
-		void *iter = NULL;
-		if (fy_node_is_scalar(node)) return fy_node_get_scalar_token(node);
-		if (fy_node_is_mapping(node)) {
-			struct fy_node_pair *pair = fy_node_mapping_iterate(node, &iter);
-			node = pair != NULL ? fy_node_pair_key(pair) : NULL;
-		} else {
-			node = fy_node_sequence_iterate(node, &iter);
-		}
-	}
-	return NULL;
-}
-
 uint32_t reader_line(const struct reader *r, struct fy_node *node)
 {
-	struct fy_token *token = node != NULL ? any_token(node) : NULL;
-	const struct fy_mark *m = token != NULL ? fy_token_start_mark(token) : NULL;
+	const struct fy_mark *m = kh_yaml_place(node);
 	return r->first_line + (m != NULL && m->line > 0 ? (uint32_t)m->line : 0);
 }
 
